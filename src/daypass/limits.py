@@ -1,0 +1,61 @@
+"""Every bound in Daypass, with its unit, its source and its precedent. No number of policy lives anywhere else.
+
+A bound that the published service models carry (lengths, patterns, ranges of parameters) is read from
+wire/models and is repeated here only where code needs it by name.
+"""
+
+from typing import Final
+
+# --- signatures ---------------------------------------------------------------------------------------------
+CLOCK_SKEW_SECONDS: Final = 900  # ±15 minutes; IAM User Guide, "Troubleshoot signed requests"
+PRESIGNED_EXPIRES_MAX_SECONDS: Final = 604_800  # 7 days; S3 API Reference, "Using query parameters"
+AUTHORIZATION_HEADER_BYTES: Final = 8_192  # a longer header is no signature
+SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, region, service)
+
+# --- GetFederationToken -------------------------------------------------------------------------------------
+FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
+FEDERATION_TOKEN_SECONDS_MIN: Final = 900
+FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
+ROOT_SESSION_SECONDS_MAX: Final = 3_600  # root is clamped, not refused
+SESSION_POLICY_CHARS: Final = 2_048  # characters, inline and managed together; sessionPolicyDocumentType.max
+SESSION_POLICY_ARNS: Final = 10  # prose of the STS model; the model itself has no list maximum
+SESSION_TAGS: Final = 50  # tagListType.max
+
+# --- the session token --------------------------------------------------------------------------------------
+TOKEN_BYTES: Final = 4_096  # bytes of the token as text; AWS's single limit since September 2026
+TOKENS_PER_KEY: Final = 2**56  # their 192-bit salts then meet with probability 2^-81
+TOKEN_COMPRESS_BYTES: Final = 1_024  # policy and tags beyond this are deflated
+SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, kept per worker
+
+# --- request bodies -----------------------------------------------------------------------------------------
+API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
+BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"
+API_BODY_SECONDS: Final = 30  # to receive a whole API body; a slower client is cut off
+
+# --- identity store -----------------------------------------------------------------------------------------
+FRESHNESS_SECONDS: Final = 0.9  # an older cache catches up before it answers; one second is promised
+CHANGE_POLL_SECONDS: Final = 0.25  # how often a worker asks the store for changes
+ACCESS_KEYS_PER_USER: Final = 2  # IAM quotas
+USERS_PER_ACCOUNT: Final = 5_000  # IAM quotas
+MANAGED_POLICIES_PER_ACCOUNT: Final = 1_500  # IAM quotas
+MANAGED_POLICIES_PER_USER: Final = 10  # IAM quotas
+MANAGED_POLICY_VERSIONS: Final = 5  # IAM quotas
+TAGS_PER_USER: Final = 50  # IAM quotas
+PAGE_ITEMS_DEFAULT: Final = 100  # IAM's MaxItems when none is passed
+PAGE_ITEMS_MAX: Final = 1_000
+
+# --- policy documents (characters without white space; IAM quotas) ------------------------------------------
+MANAGED_POLICY_CHARS: Final = 6_144
+USER_INLINE_POLICIES_CHARS: Final = 2_048  # all inline policies of one user together
+GROUP_INLINE_POLICIES_CHARS: Final = 5_120
+ROLE_INLINE_POLICIES_CHARS: Final = 10_240
+TRUST_POLICY_CHARS: Final = 2_048
+SERVICE_CONTROL_POLICY_CHARS: Final = 5_120
+
+# --- S3 -----------------------------------------------------------------------------------------------------
+OBJECT_KEY_BYTES: Final = 1_024  # bytes of UTF-8; S3 User Guide, "Object key names"
+BUCKETS_PER_ACCOUNT: Final = 10_000  # S3 quotas
+UPSTREAM_CONNECT_SECONDS: Final = 5
+UPSTREAM_IDLE_SECONDS: Final = 60  # between two reads or writes of one upstream exchange
+UPSTREAM_CONNECTIONS: Final = 256  # per worker
+S3_XML_BODY_BYTES: Final = 65_536  # CreateBucketConfiguration and its like

@@ -1,0 +1,1 @@
+"""What the product does; async only where it touches a port."""

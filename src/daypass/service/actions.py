@@ -1,0 +1,63 @@
+"""What an API action is: the permission checks it needs, and the function that performs it.
+
+Each service lists its actions in one table, ACTIONS (service.sts, service.iam); the edge runs every row the
+same way: checks, then perform. An action without a row is not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from daypass.service.caller import Caller
+from daypass.service.ports import Directory, Entropy, IdentityReader
+from daypass.token import KeyRing
+from daypass.wire.http import RawRequest
+
+ContextValue = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question to the policy engine: may the caller do this action on this resource?
+
+    resource: an ARN, or `*` for an action without resource-level permissions.
+    context: condition keys in lower case that this action adds to those every request has.
+    """
+
+    action: str
+    resource: str
+    context: Mapping[str, ContextValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One authenticated call. parameters: checked against the model, by its member names."""
+
+    request: RawRequest
+    request_id: str
+    caller: Caller
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What actions may use of the world."""
+
+    identities: IdentityReader
+    directory: Directory
+    entropy: Entropy
+    key_ring: KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One served action.
+
+    perform: returns the result by the model's member names; raises ServiceError.
+    checks: what must be allowed first, all of it; None where AWS asks for no permission at all.
+    """
+
+    perform: Callable[[Ports, Exchange], Awaitable[Mapping[str, Any]]]
+    checks: Callable[[Ports, Exchange], Awaitable[Sequence[Check]]] | None

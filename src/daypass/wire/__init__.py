@@ -1,0 +1,1 @@
+"""Bytes ⇄ values, one module per protocol spoken. Pure: no clock, no store, no sockets."""

@@ -1,0 +1,55 @@
+"""RawRequest and RawResponse: one HTTP exchange as bytes, as sent.
+
+Owns what every protocol module reads; parsing HTTP itself is the server's work (uvicorn with httptools).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """One request, nothing in it believed yet.
+
+    method: upper case, as sent.
+    path: the raw target's path, percent-encoded as sent; begins with `/`.
+    query: what follows `?`, percent-encoded as sent; empty if there is none.
+    headers: names in lower case, values as sent, in the order sent, duplicates kept.
+    body: the whole body on the control plane; empty on the data plane, where it is streamed beside the request.
+    source_ip: the peer's address, or what a configured proxy said of it.
+    secure: whether it came over TLS.
+    received: aware UTC; when the request's head had arrived. The only clock a request has.
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: Headers
+    body: bytes
+    source_ip: str
+    secure: bool
+    received: datetime
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of that lower-case name as text (ISO 8859-1); None if there is none."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    def header_values(self, name: bytes) -> list[str]:
+        """Every header of that lower-case name, in order."""
+        return [value.decode("latin-1") for key, value in self.headers if key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """One whole answer. Streamed answers are the gateway's own."""
+
+    status: int
+    headers: Headers
+    body: bytes
