@@ -1,0 +1,70 @@
+# What a newcomer or a developer runs. `make` alone lists it.
+# One virtual environment, .venv, in the tree; a stamp beside it makes the second run quick.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-deep lint format compatibility bench bench-policy clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+
+# The first Python that is new enough; looked for only when .venv is made.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.stamp ## the main job, shown: sets itself up, runs, ends by itself
+	@$(BIN)/daypass demo
+
+test: $(VENV)/dev.stamp ## every test (ARGS="tests/policy -k deny" for some, JOBS=0 for one process)
+	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+test-deep: $(VENV)/dev.stamp ## every test, with many more generated examples
+	@$(BIN)/pytest -n $(JOBS) --deep $(ARGS)
+
+lint: $(VENV)/dev.stamp ## style, types, import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## rewrite the source in the one style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+compatibility: $(VENV)/dev.stamp ## write docs/compatibility.md from the tables in the code
+	@$(BIN)/python scripts/compatibility.py
+
+bench: $(VENV)/bench.stamp ## requests per second, CPU and memory of GetFederationToken
+	@$(BIN)/python bench/federation_token.py
+
+bench-policy: $(VENV)/bench.stamp ## policy decisions per second
+	@$(BIN)/python bench/policy.py
+
+clean: ## remove the virtual environment and every cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Daypass needs Python 3.11 or newer; none was found (set PYTHON=/path/to/python3)" >&2; exit 1; }
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	@echo "installing what the demo needs into $(VENV) (once; about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+# pip learnt --group in 25.1. The development set holds the demo's, so the demo's stamp is made as well.
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	@echo "installing the development set into $(VENV) (once; about two minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]' --group dev
+	@touch $(VENV)/demo.stamp $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@echo "installing what the measurements compare with into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@

@@ -1,0 +1,53 @@
+"""What every test has: how deep to generate examples, an environment without AWS settings, and shared servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from support.server import Daypass, running, running_moto
+
+hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("deep", deadline=None, max_examples=5_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="many more generated examples, and the tests marked deep")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "deep: too slow for every run; `make test-deep` runs it")
+    hypothesis.settings.load_profile("deep" if config.getoption("--deep") else "default")
+    # A developer's own profile, keys or proxy must not reach a test.
+    for name in [*os.environ]:
+        if name.startswith(("AWS_", "DAYPASS_")) or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--deep"):
+        return
+    kept = [item for item in items if item.get_closest_marker("deep") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an S3 backend that verifies nothing."""
+    with running_moto(tmp_path_factory.mktemp("moto") / "moto.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def daypass(tmp_path_factory: pytest.TempPathFactory, moto_url: str) -> Iterator[Daypass]:
+    """One Daypass with an S3 backend, shared by every end-to-end test of a run: use names of your own in it."""
+    data: Path = tmp_path_factory.mktemp("daypass") / "data"
+    with running(data, s3_backend=moto_url) as server:
+        yield server
