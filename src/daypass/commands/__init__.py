@@ -1,0 +1,1 @@
+"""The commands of `daypass`, one module each. daypass.cli lists them."""
