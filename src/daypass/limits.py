@@ -35,12 +35,16 @@ API_BODY_SECONDS: Final = 30  # to receive a whole API body; a slower client is 
 # --- identity store -----------------------------------------------------------------------------------------
 FRESHNESS_SECONDS: Final = 0.9  # an older cache catches up before it answers; one second is promised
 CHANGE_POLL_SECONDS: Final = 0.25  # how often a worker asks the store for changes
+IDENTITIES_CACHED: Final = 16_384  # entries a worker keeps of each kind: access keys, users, managed policies, buckets
+CHANGES_KEPT: Final = 20_000  # rows of the store's change log; a worker that falls further behind forgets its whole cache
+STORE_BUSY_SECONDS: Final = 5  # a writer waits this long for another process's write, then answers ServiceUnavailable
 ACCESS_KEYS_PER_USER: Final = 2  # IAM quotas
 USERS_PER_ACCOUNT: Final = 5_000  # IAM quotas
 MANAGED_POLICIES_PER_ACCOUNT: Final = 1_500  # IAM quotas
 MANAGED_POLICIES_PER_USER: Final = 10  # IAM quotas
 MANAGED_POLICY_VERSIONS: Final = 5  # IAM quotas
 TAGS_PER_USER: Final = 50  # IAM quotas
+TAGS_PER_POLICY: Final = 50  # IAM quotas
 PAGE_ITEMS_DEFAULT: Final = 100  # IAM's MaxItems when none is passed
 PAGE_ITEMS_MAX: Final = 1_000
 

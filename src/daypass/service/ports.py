@@ -213,16 +213,20 @@ class Directory(Protocol):
 
     Every write is one transaction, all or nothing, and IdentityReader of the same process sees it as soon as it
     returns. Quotas (daypass.limits) and uniqueness are decided inside that transaction, so that two callers at
-    once cannot pass them together. Names are found by their exact letters, but are unique without regard to case.
-    A `list_…` with `after` and `limit` goes by name without case: those after the name `after`, at most `limit`.
+    once cannot pass them together. The directory makes the ids; none is given twice, not even after a deletion.
+    Names are found by their exact letters, but are unique without regard to case. A `list_…` with `after` and
+    `limit` goes by name without case: those after the name `after`, at most `limit`. Times are aware UTC and are
+    kept in whole seconds.
 
     Any method raises ServiceError (ServiceUnavailable) if the store cannot be read or written.
     """
 
     # --- users ---
 
-    async def create_user(self, user: UserRecord) -> None:
-        """Raises AlreadyExists(USER), LimitReached(USER)."""
+    async def create_user(
+        self, account_id: str, name: str, *, path: str, tags: Mapping[str, str], created: datetime
+    ) -> UserRecord:
+        """Raises AlreadyExists(USER), LimitReached(USER | TAG)."""
 
     async def find_user(self, account_id: str, name: str) -> UserRecord | None: ...
 
@@ -245,8 +249,8 @@ class Directory(Protocol):
 
     # --- access keys; owner_id is a user's id, or the account id for root ---
 
-    async def create_access_key(self, key: AccessKey, created: datetime) -> None:
-        """Raises NotFound(USER) if the owner is gone, LimitReached(ACCESS_KEY)."""
+    async def create_access_key(self, owner_id: str, secret: Secret, created: datetime) -> AccessKeyRecord:
+        """An active key. Raises NotFound(USER) if the owner is gone, LimitReached(ACCESS_KEY)."""
 
     async def list_access_keys(self, owner_id: str) -> list[AccessKeyRecord]:
         """By creation, oldest first."""
@@ -274,9 +278,19 @@ class Directory(Protocol):
 
     # --- customer managed policies ---
 
-    async def create_policy(self, policy: PolicyRecord, document: str) -> None:
-        """The document becomes version `v1`, the default; `attachments` and `default_version` of the record are
-        not read. Raises AlreadyExists(MANAGED_POLICY), LimitReached(MANAGED_POLICY)."""
+    async def create_policy(
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str,
+        description: str | None,
+        tags: Mapping[str, str],
+        document: str,
+        created: datetime,
+    ) -> PolicyRecord:
+        """The document becomes version `v1`, the default.
+        Raises AlreadyExists(MANAGED_POLICY), LimitReached(MANAGED_POLICY | TAG)."""
 
     async def find_policy(self, arn: str) -> PolicyRecord | None: ...
 
@@ -289,10 +303,11 @@ class Directory(Protocol):
         has to be deleted first."""
 
     async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
-        """As tag_user. Raises NotFound(MANAGED_POLICY), LimitReached(TAG)."""
+        """As tag_user, but keys are compared letter by letter: on policies `a` and `A` are two tags.
+        (IAM User Guide, "Tagging IAM resources") Raises NotFound(MANAGED_POLICY), LimitReached(TAG)."""
 
     async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
-        """As untag_user. Raises NotFound(MANAGED_POLICY)."""
+        """As untag_user, with keys compared letter by letter. Raises NotFound(MANAGED_POLICY)."""
 
     async def create_policy_version(
         self, arn: str, document: str, *, set_as_default: bool, created: datetime
