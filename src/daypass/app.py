@@ -1,0 +1,94 @@
+"""The composition root: Settings → the running application. The one file that knows all the others.
+
+`create` is what a worker process runs; it reads its settings from the environment.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from typing import Final
+
+from daypass import config
+from daypass.config import Settings
+from daypass.edge.api import Api, ServedService
+from daypass.edge.asgi import Application, Receive, Scope, Send, utc_now
+from daypass.edge.gateway import Gateway
+from daypass.edge.upstream import Upstream
+from daypass.service import iam, sts
+from daypass.service.actions import Ports
+from daypass.service.authenticate import Authenticator
+from daypass.service.authorize import Authorizer
+from daypass.store import open_store
+from daypass.store.audit import FileAuditLog
+from daypass.store.entropy import SystemEntropy
+from daypass.wire import model
+
+_log: Final = logging.getLogger("daypass")
+
+
+class Daypass:
+    """The whole of Daypass as an ASGI application: opens its store at startup, closes it after the last request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running = AsyncExitStack()
+        self._application: Application | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._application is not None and scope["type"] != "lifespan":
+            await self._application(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            raise RuntimeError("Daypass was asked before it had started; serve it with lifespan events on")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._application = await self._start()
+        except Exception as error:
+            _log.exception("Daypass cannot start")
+            await self._running.aclose()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._running.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> Application:
+        """Everything, put together once."""
+        settings = self._settings
+        store = await open_store(settings.data)
+        self._running.push_async_callback(store.close)
+        audit = FileAuditLog(settings.data / "audit.jsonl")
+        self._running.callback(audit.close)
+        upstream = None
+        if settings.backend is not None:
+            upstream = Upstream(settings.backend)
+            self._running.push_async_callback(upstream.close)
+
+        entropy = SystemEntropy()
+        ports = Ports(store.identities, store.directory, entropy, store.key_ring)
+        authenticator = Authenticator(store.identities, store.key_ring, settings.regions)
+        authorizer = Authorizer(store.identities)
+        api = Api(
+            services={
+                "sts": ServedService(model.load("sts"), sts.ACTIONS, admits_federated_users=True),
+                "iam": ServedService(model.load("iam"), iam.ACTIONS, admits_federated_users=False),
+            },
+            authenticator=authenticator,
+            authorizer=authorizer,
+            ports=ports,
+            audit=audit,
+        )
+        gateway = Gateway(
+            ports=ports, authenticator=authenticator, authorizer=authorizer, audit=audit, upstream=upstream
+        )
+        return Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
+
+
+def create() -> Daypass:
+    """The application of one worker process."""
+    return Daypass(config.load())

@@ -1,0 +1,224 @@
+"""The control plane: one STS or IAM request, from bytes to answer. `_answer` is the path of a request as code.
+
+Owns the order of the steps and the audit of each decision. Nothing downstream calls upstream: a step gets what
+the one before it returned, so none can be skipped.
+
+Source: AWS Security Token Service API Reference, "Common Errors"; "Making query requests".
+"""
+
+from __future__ import annotations
+
+import binascii
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from daypass.errors import ServiceError, internal_failure, service_unavailable
+from daypass.policy import Decision, Outcome
+from daypass.service.actions import Action, Check, Exchange, Ports
+from daypass.service.authenticate import Authenticator, service_error
+from daypass.service.authorize import Authorizer, denied
+from daypass.service.caller import Caller
+from daypass.service.ports import AuditLog, AuditRecord, Entropy
+from daypass.wire import query
+from daypass.wire.http import Headers, RawRequest, RawResponse
+from daypass.wire.model import Service
+from daypass.wire.sigv4 import Claim, SignatureFault
+
+_log: Final = logging.getLogger("daypass")
+_ALPHANUMERIC: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedService:
+    """A control-plane service: its model, and the rows of its actions that are served.
+
+    admits_federated_users: whether a federated user's credentials may call it at all.
+    """
+
+    model: Service
+    actions: Mapping[str, Action]
+    admits_federated_users: bool
+
+
+class Api:
+    """The STS and IAM APIs."""
+
+    def __init__(
+        self,
+        *,
+        services: Mapping[str, ServedService],
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        ports: Ports,
+        audit: AuditLog,
+    ) -> None:
+        self._services = services
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._ports = ports
+        self._audit = audit
+
+    async def handle(
+        self, request: RawRequest, claim: Claim | SignatureFault | None, service: str, request_id: str
+    ) -> RawResponse:
+        """The answer, whatever the request. service: of the credential scope, or what the request looks like."""
+        trail = _Trail(request, request_id, service)
+        try:
+            body = await self._answer(request, claim, service, request_id, trail)
+            return RawResponse(200, self._headers(request, service, request_id, body), body)
+        except query.Dispatched as elsewhere:
+            return elsewhere.response(self._request_id_headers(request, service, request_id))
+        except ServiceError as error:
+            return self._refused(request, service, error, request_id, trail)
+        except Exception:
+            _log.exception("request %s failed", request_id)
+            return self._refused(request, service, internal_failure(), request_id, trail)
+
+    async def _answer(
+        self,
+        request: RawRequest,
+        claim: Claim | SignatureFault | None,
+        service: str,
+        request_id: str,
+        trail: _Trail,
+    ) -> bytes:
+        """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
+        # 1. What is asked: method, content type and form, before anybody is authenticated, as AWS does.
+        served = self._services.get(service) or self._services["sts"]
+        form = query.parse_form(request)
+        trail.action = form.action
+
+        # 2. Who asks.
+        if isinstance(claim, SignatureFault):
+            raise service_error(claim, service)
+        if claim is None:
+            raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
+        caller = await self._authenticator.authenticate(request, claim, sha256(request.body).hexdigest())
+        trail.caller = caller
+        if caller.session is not None and not served.admits_federated_users:
+            raise ServiceError(
+                "InvalidClientTokenId", 403, "The security token included in the request is invalid"
+            )
+
+        # 3. Which action, with which parameters.
+        call = query.parse_call(served.model, form)
+        action = served.actions.get(call.operation.name)
+        if action is None:
+            raise query.not_served(form)
+        exchange = Exchange(request, request_id, caller, call.parameters)
+
+        # 4. May it: one check here for every action; a denial carries its decision.
+        checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
+        for check in checks:
+            trail.check = check
+            question, trail.decision = await self._authorizer.decide(caller, request, check, region=claim.region)
+            if trail.decision.outcome is not Outcome.ALLOWED:
+                raise denied(question, trail.decision)
+            if check is not checks[-1]:
+                self._audit.write(trail.record(error=None))
+
+        # 5. Do it; 6. put it on record; 7. say it.
+        result = await action.perform(self._ports, exchange)
+        trail.session_access_key_id = _issued(result)
+        self._write(trail.record(error=None))
+        return query.render_result(served.model, call.operation, result, request_id, json=_wants_json(request))
+
+    def render_error(self, request: RawRequest, service: str, error: ServiceError, request_id: str) -> RawResponse:
+        """The error as the Query protocol writes it."""
+        served = self._services.get(service) or self._services["sts"]
+        body = query.render_error(served.model.namespace, error, request_id, json=_wants_json(request))
+        return RawResponse(error.status, self._headers(request, service, request_id, body), body)
+
+    def _refused(
+        self, request: RawRequest, service: str, error: ServiceError, request_id: str, trail: _Trail
+    ) -> RawResponse:
+        try:
+            self._write(trail.record(error=error.code))
+        except ServiceError as unrecorded:
+            error = unrecorded
+        return self.render_error(request, service, error, request_id)
+
+    def _write(self, record: AuditRecord) -> None:
+        """Raises ServiceError if the decision cannot be recorded: it is then not answered either."""
+        try:
+            self._audit.write(record)
+        except OSError as error:
+            _log.error("the audit log cannot be written: %s", error.strerror)
+            raise service_unavailable("The request could not be recorded; nothing was issued.") from None
+
+    def _headers(self, request: RawRequest, service: str, request_id: str, body: bytes) -> Headers:
+        return (
+            *self._request_id_headers(request, service, request_id),
+            (b"Content-Type", b"application/json" if _wants_json(request) else b"text/xml"),
+            (b"Content-Length", str(len(body)).encode("ascii")),
+        )
+
+    def _request_id_headers(self, request: RawRequest, service: str, request_id: str) -> Headers:
+        request_id_header = (b"x-amzn-RequestId", request_id.encode("ascii"))
+        if service != "sts":
+            return (request_id_header,)
+        return (request_id_header, (b"x-amz-sts-extended-request-id", _extended_request_id(request, request_id)))
+
+
+class _Trail:
+    """What is known of a request so far, for the audit record."""
+
+    __slots__ = ("action", "caller", "check", "decision", "request", "request_id", "service", "session_access_key_id")
+
+    def __init__(self, request: RawRequest, request_id: str, service: str) -> None:
+        self.request = request
+        self.request_id = request_id
+        self.service = service
+        self.action: str | None = None
+        self.caller: Caller | None = None
+        self.check: Check | None = None
+        self.decision: Decision | None = None
+        self.session_access_key_id: str | None = None
+
+    def record(self, *, error: str | None) -> AuditRecord:
+        """error: the code answered. A request that no policy was asked about is "Refused" or, if it went on, needed
+        no permission and is "Allowed"."""
+        decision, caller, check = self.decision, self.caller, self.check
+        if decision is None or (error is not None and decision.outcome is Outcome.ALLOWED):
+            outcome = "Allowed" if error is None else "Refused"
+        else:
+            outcome = decision.outcome.value
+        return AuditRecord(
+            time=self.request.received,
+            request_id=self.request_id,
+            caller_arn=None if caller is None else caller.principal.arn,
+            caller_type="unknown" if caller is None else caller.principal.kind.value,
+            access_key_id=None if caller is None else caller.access_key_id,
+            action=check.action if check is not None else f"{self.service}:{self.action or '-'}",
+            resource=None if check is None else check.resource,
+            decision=outcome,
+            decided_by=None if decision is None or decision.decided_by is None else decision.decided_by.value,
+            statements=() if decision is None else tuple([str(statement) for statement in decision.statements]),
+            error=error,
+            source_ip=self.request.source_ip,
+            session_access_key_id=self.session_access_key_id,
+        )
+
+
+def _issued(result: Mapping[str, Any]) -> str | None:
+    """The id of the credentials in a result; its secret and token are never looked at here."""
+    credentials = result.get("Credentials")
+    return credentials["AccessKeyId"] if credentials else None
+
+
+def _wants_json(request: RawRequest) -> bool:
+    for name, value in request.headers:
+        if name == b"accept":
+            return value == b"application/json"
+    return False
+
+
+def _extended_request_id(request: RawRequest, request_id: str) -> bytes:
+    """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
+    milliseconds = int(request.received.timestamp() * 1000)
+    letters = "".join([_ALPHANUMERIC[byte % 62] for byte in bytes.fromhex(request_id[-12:] + request_id[:4])])
+    text = f"1:us-east-1:S:{milliseconds}:R:{letters}"
+    return binascii.b2a_base64(text.encode("ascii"), newline=False)
