@@ -38,7 +38,7 @@ compatibility: $(VENV)/dev.stamp ## write docs/compatibility.md from the tables 
 	@$(BIN)/python scripts/compatibility.py
 
 bench: $(VENV)/bench.stamp ## requests per second, CPU and memory of GetFederationToken
-	@$(BIN)/python bench/federation_token.py
+	@$(BIN)/python bench/api.py
 
 bench-policy: $(VENV)/bench.stamp ## policy decisions per second
 	@$(BIN)/python bench/policy.py

@@ -9,7 +9,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from support.server import Daypass, running, running_moto
+from support.backends import Backend, moto_backend, swift_backend
+from support.server import Daypass, running
+
+__all__ = ["moto_backend", "swift_backend"]  # fixtures that every test can ask for
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("deep", deadline=None, max_examples=5_000)
@@ -39,15 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an S3 backend that verifies nothing."""
-    with running_moto(tmp_path_factory.mktemp("moto") / "moto.log") as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def daypass(tmp_path_factory: pytest.TempPathFactory, moto_url: str) -> Iterator[Daypass]:
+def daypass(tmp_path_factory: pytest.TempPathFactory, moto_backend: Backend) -> Iterator[Daypass]:
     """One Daypass with an S3 backend, shared by every end-to-end test of a run: use names of your own in it."""
     data: Path = tmp_path_factory.mktemp("daypass") / "data"
-    with running(data, s3_backend=moto_url) as server:
+    with running(data, backend=moto_backend) as server:
         yield server

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,12 +21,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from support.backends import Backend, free_port
+
 REGION = "us-east-1"
 START_SECONDS = 30
 STOP_SECONDS = 15
 COMMAND = (sys.executable, "-m", "daypass.cli")
-BACKEND_KEY_ID = "AKIABACKENDBACKEND22"
-BACKEND_SECRET = "the-backend-s-own-secret-key-never-seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +63,6 @@ def clean_environment(**additions: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     return kept | nowhere | additions
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def client(url: str, service: str, keys: Keys, region: str = REGION, **config: Any) -> Any:
@@ -198,13 +189,13 @@ def spawn(
 def running(
     data: Path,
     *options: str,
-    s3_backend: str | None = None,
+    backend: Backend | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Daypass]:
     """A Daypass of its own on a free port, made (`init`) if `data` does not exist yet; ended by its process id.
 
     options: further options of `daypass serve`, such as `--workers`, `2`.
-    environment: its DAYPASS_… settings; the backend's keys are set if there is a backend.
+    environment: further DAYPASS_… settings.
     """
     root_file = data.with_suffix(".root.json")
     if data.exists():
@@ -225,36 +216,15 @@ def running(
         )
     port, output = free_port(), data.with_suffix(".log")
     settings = dict(environment or {})
-    if s3_backend is not None:
-        options = (*options, "--s3-backend", s3_backend)
-        settings.setdefault("DAYPASS_S3_BACKEND_ACCESS_KEY_ID", BACKEND_KEY_ID)
-        settings.setdefault("DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY", BACKEND_SECRET)
+    if backend is not None:
+        options = (*options, "--s3-backend", backend.endpoint)
+        settings["DAYPASS_S3_BACKEND_ACCESS_KEY_ID"] = backend.access_key_id
+        settings["DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY"] = backend.secret_access_key
     url = f"http://127.0.0.1:{port}"
     process = spawn(data, port, output, *options, environment=settings)
     try:
         wait_until_answers(f"{url}/_daypass/health", process, output)
         yield Daypass(url, data, account_id, root, output, process)
-    finally:
-        if process.poll() is None:
-            end(process)
-
-
-@contextmanager
-def running_moto(output: Path) -> Iterator[str]:
-    """A moto server on a free port: an S3 backend that verifies nothing, so every refusal seen is Daypass's."""
-    port = free_port()
-    with output.open("ab") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_answers(f"{url}/moto-api/", process, output)
-        yield url
     finally:
         if process.poll() is None:
             end(process)
