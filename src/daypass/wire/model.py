@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -118,7 +118,7 @@ class StructureShape:
     """
 
     name: str
-    members: Mapping[str, Member]
+    members: Mapping[str, Member] = field(repr=False)
     payload: str | None
     union: bool
 
@@ -159,7 +159,7 @@ class Operation:
     input: StructureShape | None
     output: StructureShape | None
     result_wrapper: str | None
-    errors: tuple[ModelledError, ...]
+    errors: tuple[ModelledError, ...] = field(repr=False)
     body_checksum_required: bool
     checksum_algorithm_member: str | None
 
@@ -171,7 +171,7 @@ class Service:
     name: ServiceName
     api_version: str
     namespace: str
-    operations: Mapping[str, Operation]
+    operations: Mapping[str, Operation] = field(repr=False)
 
 
 @cache
