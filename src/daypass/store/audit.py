@@ -1,0 +1,75 @@
+"""The audit log as a file of JSON lines, one record a line, appended by every worker.
+
+A record is one write(2) on a descriptor opened with O_APPEND, so lines of several processes do not mix. Rotate it
+by renaming: the next record after limits.AUDIT_ROTATION_SECONDS goes to a new file of the old name.
+
+Source: POSIX.1-2017, write(): with O_APPEND no other write comes between the move to the end and the writing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from daypass import limits
+from daypass.service.ports import AuditRecord
+
+_encode = msgspec.json.Encoder().encode
+
+
+class FileAuditLog:
+    """The AuditLog port over one file. A record is written whole, or write raises and nobody may act on it."""
+
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Opens the file; makes it (mode 0600) if it is not there.
+
+        Raises:
+            OSError: it cannot be opened for appending.
+        """
+        self._path = path
+        self._monotonic = monotonic
+        self._torn = False
+        self._open()
+
+    def write(self, record: AuditRecord) -> None:
+        """Append the record.
+
+        Raises:
+            OSError: it is not in the file, or not whole.
+        """
+        if self._monotonic() >= self._look_again:
+            self._follow_rotation()
+        line = _encode(record) + b"\n"
+        if self._torn:
+            line = b"\n" + line  # what a full disk cut short stays a line of its own
+        written = os.write(self._descriptor, line)
+        self._torn = written != len(line)
+        if self._torn:
+            raise OSError(f"{self._path}: {written} of {len(line)} bytes of an audit record were written")
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+        opened = os.fstat(self._descriptor)
+        self._identity = (opened.st_dev, opened.st_ino)
+        self._look_again = self._monotonic() + limits.AUDIT_ROTATION_SECONDS
+
+    def _follow_rotation(self) -> None:
+        """Open the file of that name again if it is another one now, or none."""
+        self._look_again = self._monotonic() + limits.AUDIT_ROTATION_SECONDS
+        try:
+            present = os.stat(self._path)
+        except FileNotFoundError:
+            present = None
+        if present is None or (present.st_dev, present.st_ino) != self._identity:
+            old = self._descriptor
+            self._open()
+            self._torn = False
+            os.close(old)

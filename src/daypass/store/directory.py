@@ -1,0 +1,15 @@
+"""SqlDirectory: the Directory port, and the loads under the cache, over any engine SQLAlchemy Core speaks to."""
+
+from __future__ import annotations
+
+from daypass.store.access_keys import AccessKeys
+from daypass.store.accounts import Accounts
+from daypass.store.buckets import Buckets
+from daypass.store.identities import Identities
+from daypass.store.policies import Policies
+from daypass.store.user_policies import UserPolicies
+from daypass.store.users import Users
+
+
+class SqlDirectory(Accounts, Users, AccessKeys, UserPolicies, Policies, Buckets, Identities):
+    """Each part is the module of its entity; they share one engine, one change log and one writer at a time."""

@@ -1,0 +1,188 @@
+"""Customer managed policies, their versions, their tags and what they are attached to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from daypass import limits, names
+from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, PolicyRecord, StillInUse, UserRecord
+from daypass.store.accounts import new_id
+from daypass.store.policy_versions import PolicyVersions, require_policy, version_id
+from daypass.store.tables import Topic, attachments, name_key, policies, policy_versions, users
+from daypass.store.tags import POLICY_TAGS, put_tags, remove_all_tags, remove_tags, tags_of
+from daypass.store.users import require_user, user_records
+
+
+class Policies(PolicyVersions):
+    """The managed policy part of the directory."""
+
+    async def create_policy(
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str,
+        description: str | None,
+        tags: Mapping[str, str],
+        document: str,
+        created: datetime,
+    ) -> PolicyRecord:
+        created = created.replace(microsecond=0)
+        arn = names.managed_policy_arn(account_id, path, name)
+        async with self.write() as write:
+            connection = write.connection
+            of_account = policies.c.account_id == account_id
+            taken = select(policies.c.policy_id).where(of_account, policies.c.name_key == name_key(name))
+            if (await connection.execute(taken)).first() is not None:
+                raise AlreadyExists(Entity.MANAGED_POLICY)
+            count = await connection.scalar(select(func.count()).select_from(policies).where(of_account))
+            if (count or 0) >= limits.MANAGED_POLICIES_PER_ACCOUNT:
+                raise LimitReached(Entity.MANAGED_POLICY)
+            policy_id = await new_id(connection, names.MANAGED_POLICY_ID, account_id, self._entropy)
+            await connection.execute(
+                insert(policies).values(
+                    policy_id=policy_id,
+                    account_id=account_id,
+                    arn=arn,
+                    name=name,
+                    name_key=name_key(name),
+                    path=path,
+                    description=description,
+                    default_version=1,
+                    latest_version=1,
+                    created=created,
+                    updated=created,
+                )
+            )
+            await connection.execute(
+                insert(policy_versions).values(policy_id=policy_id, version=1, document=document, created=created)
+            )
+            await put_tags(connection, POLICY_TAGS, policy_id, tags)
+            write.changed(Topic.MANAGED_POLICY, arn)
+        return PolicyRecord(policy_id, account_id, name, path, description, "v1", 0, created, created, dict(tags))
+
+    async def find_policy(self, arn: str) -> PolicyRecord | None:
+        async with self.read() as connection:
+            found = await _policy_records(connection, _policies().where(policies.c.arn == arn))
+        return found[0] if found else None
+
+    async def list_policies(
+        self, account_id: str, *, path_prefix: str = "/", only_attached: bool = False, after: str = "", limit: int
+    ) -> list[PolicyRecord]:
+        query = (
+            _policies()
+            .where(policies.c.account_id == account_id, policies.c.name_key > name_key(after))
+            .where(func.substr(policies.c.path, 1, len(path_prefix)) == path_prefix)
+            .order_by(policies.c.name_key)
+            .limit(limit)
+        )
+        if only_attached:
+            query = query.where(policies.c.policy_id.in_(select(attachments.c.policy_id)))
+        async with self.read() as connection:
+            return await _policy_records(connection, query)
+
+    async def delete_policy(self, arn: str) -> None:
+        async with self.write() as write:
+            connection = write.connection
+            policy = await require_policy(connection, arn)
+            attached = select(attachments.c.user_id).where(attachments.c.policy_id == policy.policy_id).limit(1)
+            if (await connection.execute(attached)).first() is not None:
+                raise StillInUse(Entity.ATTACHMENT)
+            of_policy = policy_versions.c.policy_id == policy.policy_id
+            count = await connection.scalar(select(func.count()).select_from(policy_versions).where(of_policy))
+            if (count or 0) > 1:
+                raise StillInUse(Entity.POLICY_VERSION)
+            await remove_all_tags(connection, POLICY_TAGS, policy.policy_id)
+            await connection.execute(delete(policy_versions).where(of_policy))
+            await connection.execute(delete(policies).where(policies.c.policy_id == policy.policy_id))
+            write.changed(Topic.MANAGED_POLICY, arn)
+
+    async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
+        async with self.write() as write:
+            policy = await require_policy(write.connection, arn)
+            await put_tags(write.connection, POLICY_TAGS, policy.policy_id, tags)
+            write.changed(Topic.MANAGED_POLICY, arn)
+
+    async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
+        async with self.write() as write:
+            policy = await require_policy(write.connection, arn)
+            await remove_tags(write.connection, POLICY_TAGS, policy.policy_id, keys)
+            write.changed(Topic.MANAGED_POLICY, arn)
+
+    async def attach_user_policy(self, user_id: str, arn: str) -> None:
+        async with self.write() as write:
+            connection = write.connection
+            await require_user(connection, user_id)
+            policy = await require_policy(connection, arn)
+            of_user = attachments.c.user_id == user_id
+            attached = {*await connection.scalars(select(attachments.c.policy_id).where(of_user))}
+            if policy.policy_id in attached:
+                return
+            if len(attached) >= limits.MANAGED_POLICIES_PER_USER:
+                raise LimitReached(Entity.ATTACHMENT)
+            await connection.execute(insert(attachments).values(user_id=user_id, policy_id=policy.policy_id))
+            write.changed(Topic.USER, user_id)
+
+    async def detach_user_policy(self, user_id: str, arn: str) -> None:
+        of_policy = select(policies.c.policy_id).where(policies.c.arn == arn).scalar_subquery()
+        async with self.write() as write:
+            done = await write.connection.execute(
+                delete(attachments).where(attachments.c.user_id == user_id, attachments.c.policy_id == of_policy)
+            )
+            if done.rowcount == 0:
+                raise NotFound(Entity.ATTACHMENT)
+            write.changed(Topic.USER, user_id)
+
+    async def list_attached_policies(self, user_id: str) -> list[PolicyRecord]:
+        attached = select(attachments.c.policy_id).where(attachments.c.user_id == user_id)
+        query = _policies().where(policies.c.policy_id.in_(attached)).order_by(policies.c.name_key)
+        async with self.read() as connection:
+            return await _policy_records(connection, query)
+
+    async def list_policy_users(self, arn: str) -> list[UserRecord]:
+        query = (
+            select(users)
+            .join(attachments, attachments.c.user_id == users.c.user_id)
+            .join(policies, policies.c.policy_id == attachments.c.policy_id)
+            .where(policies.c.arn == arn)
+            .order_by(users.c.name_key)
+        )
+        async with self.read() as connection:
+            return await user_records(connection, query)
+
+
+def _policies() -> Select[Any]:
+    """Policies, each with the number of its attachments."""
+    count = (
+        select(func.count())
+        .select_from(attachments)
+        .where(attachments.c.policy_id == policies.c.policy_id)
+        .scalar_subquery()
+    )
+    return select(policies, count.label("attachments"))
+
+
+async def _policy_records(connection: AsyncConnection, query: Select[Any]) -> list[PolicyRecord]:
+    rows = (await connection.execute(query)).all()
+    tags = await tags_of(connection, POLICY_TAGS, [row.policy_id for row in rows])
+    return [_record(row, tags[row.policy_id]) for row in rows]
+
+
+def _record(row: Row[Any], tags: Mapping[str, str]) -> PolicyRecord:
+    return PolicyRecord(
+        policy_id=row.policy_id,
+        account_id=row.account_id,
+        name=row.name,
+        path=row.path,
+        description=row.description,
+        default_version=version_id(row.default_version),
+        attachments=row.attachments,
+        created=row.created,
+        updated=row.updated,
+        tags=tags,
+    )
