@@ -1,0 +1,40 @@
+"""Signature Version 4: what a request claims, what it signs, and whether the signature is right. Pure.
+
+Owns both places a signature can stand in (the Authorization header and the query string), the way from the
+canonical request over the string to sign to the signature, and signing a request of our own to a backend.
+A Claim proves nothing: finding the secret and what an error is called are service.authenticate's work.
+
+Source: IAM User Guide, "Create a signed AWS API request" and "Troubleshoot Signature Version 4 signing";
+S3 API Reference, "Authenticating requests (AWS Signature Version 4)".
+"""
+
+from daypass.wire.sigv4.claim import ALGORITHM, Claim, amz_date, read_claim
+from daypass.wire.sigv4.fault import Fault, Location, SignatureFault
+from daypass.wire.sigv4.signature import (
+    UNSIGNED_PAYLOAD,
+    SigningKey,
+    canonical_request,
+    sign,
+    sign_with_key,
+    signing_key,
+    string_to_sign,
+    verify,
+)
+
+__all__ = [
+    "ALGORITHM",
+    "UNSIGNED_PAYLOAD",
+    "Claim",
+    "Fault",
+    "Location",
+    "SignatureFault",
+    "SigningKey",
+    "amz_date",
+    "canonical_request",
+    "read_claim",
+    "sign",
+    "sign_with_key",
+    "signing_key",
+    "string_to_sign",
+    "verify",
+]
