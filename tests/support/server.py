@@ -157,16 +157,18 @@ def init(data: Path, *options: str) -> tuple[str, Keys]:
     """Runs `daypass init`: the account id and the root user's keys.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        RuntimeError: it failed; carries what it said.
     """
     done = subprocess.run(
         [*COMMAND, "init", "--data", str(data), "--json", *options],
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        check=True,
         text=True,
+        check=False,
     )
+    if done.returncode != 0:
+        raise RuntimeError(f"daypass init ended with {done.returncode}: {done.stderr}")
     answer = json.loads(done.stdout)
     return answer["AccountId"], Keys.of(answer)
 
