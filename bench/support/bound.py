@@ -18,9 +18,10 @@ _START: Final = {
     "type": "http.response.start",
     "status": 200,
     "headers": [
-        (b"x-amzn-requestid", b"01234567-89ab-cdef-0123-456789abcdef"),
-        (b"content-type", b"text/xml"),
-        (b"content-length", b"%d" % len(_BODY)),
+        (b"x-amzn-RequestId", b"01234567-89ab-cdef-0123-456789abcdef"),
+        (b"x-amz-sts-extended-request-id", b"MTp1cy1lYXN0LTE6UzoxNzk1MzIwMDAwMDAwOlI6YWJjZDEyMzQ="),
+        (b"Content-Type", b"text/xml"),
+        (b"Content-Length", b"%d" % len(_BODY)),
     ],
 }
 _CONTENT: Final = {"type": "http.response.body", "body": _BODY}
@@ -33,19 +34,20 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def main() -> None:
-    # The settings of daypass.app's own server.
+    # The settings of `daypass serve`.
     uvicorn.run(
         application,
         host="127.0.0.1",
         port=int(sys.argv[1]),
-        loop="uvloop",
         http="httptools",
+        loop="uvloop",
         ws="none",
         lifespan="off",
         access_log=False,
         log_level="warning",
+        proxy_headers=False,
         server_header=False,
-        date_header=True,
+        backlog=2048,
     )
 
 

@@ -40,6 +40,7 @@ class Round:
     p50_ms, p99_ms: from the request's write (or its connection's beginning, if it needs one) to the answer's last byte.
     statuses: every answer by HTTP status, warm-up included.
     lost: connections that ended without the server's word for it.
+    sent: requests, warm-up included.
     samples: [index of the request, body] of some answers.
     """
 
@@ -54,14 +55,16 @@ class Round:
     p99_ms: float
     statuses: dict[str, int]
     lost: int
+    sent: int
     samples: list[tuple[int, str]] = field(repr=False)
 
 
 class _Run:
     """What the connections of one run share."""
 
-    def __init__(self, requests: list[bytes], port: int, connections: int) -> None:
+    def __init__(self, requests: list[bytes], first: int, port: int, connections: int) -> None:
         self.requests = requests
+        self.first = first
         self.port = port
         self.sent = 0
         self.lost = 0
@@ -76,7 +79,7 @@ class _Run:
 
     def next_index(self) -> int:
         self.sent += 1
-        return (self.sent - 1) % len(self.requests)
+        return (self.first + self.sent - 1) % len(self.requests)
 
     def rest(self, connection: _Connection) -> None:
         self.idle.add(connection)
@@ -187,6 +190,7 @@ async def _load(run: _Run, server_pid: int, seconds: float) -> Round:
         p99_ms=_quantile(run.latencies, 0.99) * 1000,
         statuses=dict(run.statuses),
         lost=run.lost,
+        sent=run.sent,
         samples=run.samples,
     )
 
@@ -200,13 +204,14 @@ def main() -> None:
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--server-pid", type=int, required=True)
     arguments.add_argument("--requests", type=Path, required=True)
+    arguments.add_argument("--first", type=int, default=0, help="the request to begin with")
     arguments.add_argument("--connections", type=int, default=1)
     arguments.add_argument("--seconds", type=float, default=2.0)
     arguments.add_argument("--core", type=int, default=-1, help="the core to stay on; -1: any")
     given = arguments.parse_args()
     if given.core >= 0:
         pin(os.getpid(), given.core)
-    run = _Run(given.requests.read_bytes().split(b"\0"), given.port, given.connections)
+    run = _Run(given.requests.read_bytes().split(b"\0"), given.first, given.port, given.connections)
     timed = uvloop.run(_load(run, given.server_pid, given.seconds))
     print(json.dumps(asdict(timed)))
 
