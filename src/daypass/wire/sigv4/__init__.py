@@ -8,8 +8,8 @@ Source: IAM User Guide, "Create a signed AWS API request" and "Troubleshoot Sign
 S3 API Reference, "Authenticating requests (AWS Signature Version 4)".
 """
 
-from daypass.wire.sigv4.claim import ALGORITHM, Claim, amz_date, read_claim
-from daypass.wire.sigv4.fault import Fault, Location, SignatureFault
+from daypass.wire.sigv4.claim import ALGORITHM, TERMINATOR, Claim, amz_date, read_claim
+from daypass.wire.sigv4.fault import Fault, Location, SignatureFault, shown
 from daypass.wire.sigv4.signature import (
     UNSIGNED_PAYLOAD,
     SigningKey,
@@ -23,6 +23,7 @@ from daypass.wire.sigv4.signature import (
 
 __all__ = [
     "ALGORITHM",
+    "TERMINATOR",
     "UNSIGNED_PAYLOAD",
     "Claim",
     "Fault",
@@ -32,6 +33,7 @@ __all__ = [
     "amz_date",
     "canonical_request",
     "read_claim",
+    "shown",
     "sign",
     "sign_with_key",
     "signing_key",

@@ -1,0 +1,229 @@
+"""Who calls: a Claim and the identities become a Caller, or an error in the words of the service that was called.
+
+Owns the checks that need to know the world (regions, keys, tokens, issuers), in the order observed of AWS:
+scope, token, key, signature. Reading a claim and computing a signature are wire.sigv4's work.
+
+Source: IAM User Guide, "Troubleshoot Signature Version 4 signing", "IAM identifiers"; the order is that of
+scratchstack-aws-signature, "AWS Auth Error Ordering". What a fault is called: service.signature_errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from daypass import limits, names
+from daypass.names import Secret
+from daypass.policy import Principal, PrincipalKind
+from daypass.service.caller import Caller
+from daypass.service.ports import Account, IdentityReader, User
+from daypass.service.signature_errors import service_error
+from daypass.token import ExpiredToken, InvalidToken, KeyRing, Session, open_token
+from daypass.wire import sigv4
+from daypass.wire.http import RawRequest
+from daypass.wire.sigv4 import Claim, Fault, SignatureFault, SigningKey
+
+__all__ = ["SERVICES", "Authenticator", "service_error"]
+
+SERVICES: Final = frozenset({"sts", "iam", "s3"})
+
+_ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9_]{16,128}", re.ASCII)  # accessKeyIdType in the STS model
+_REGION: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Authenticator:
+    """Proves claims. Keeps signing keys and opened tokens, so that a caller seen before costs little."""
+
+    def __init__(self, identities: IdentityReader, key_ring: KeyRing, regions: frozenset[str] = frozenset()) -> None:
+        """key_ring: for the Authenticator's life; another ring, another Authenticator.
+        regions: those that a credential scope may name; empty: every well-formed one."""
+        self._identities = identities
+        self._key_ring = key_ring
+        self._regions = regions
+        self._signing_keys: _Recent[tuple[str, str, str, str], tuple[Secret, SigningKey]] = _Recent(
+            limits.SIGNING_KEYS_CACHED
+        )
+        self._sessions: _Recent[str, Session] = _Recent(limits.SESSIONS_CACHED)
+
+    async def authenticate(self, request: RawRequest, claim: Claim, payload_hash: str) -> Caller:
+        """The caller who signed the request.
+
+        payload_hash: SHA-256 of the body that was received; for S3 what the claim declares, which the reader of
+            the body then holds it to.
+
+        Raises:
+            ServiceError: as the claim's service words it.
+        """
+        caller, _ = await self.authenticate_with_key(request, claim, payload_hash)
+        return caller
+
+    async def authenticate_with_key(
+        self, request: RawRequest, claim: Claim, payload_hash: str
+    ) -> tuple[Caller, SigningKey]:
+        """As authenticate, with the key that signed: each chunk of a chunked body is signed with it too."""
+        try:
+            # 1. The credential scope is one of ours.
+            self._check_scope(claim)
+            # 2. Token, key, owner: looked up now, whatever was true when they were issued.
+            caller, secret = await self._find_caller(claim, request.received)
+            # 3. The signature, last: nothing before it says whether the secret was right.
+            signing_key = self._verify(request, claim, payload_hash, secret)
+        except SignatureFault as fault:
+            raise service_error(fault, claim.service) from None
+        return caller, signing_key
+
+    def _check_scope(self, claim: Claim) -> None:
+        reasons: list[str] = []
+        s3_reasons: list[str] = []
+        details: dict[str, str] = {}
+        if not (claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)):
+            expected = min(self._regions, default="us-east-1")
+            reasons.append("Credential should be scoped to a valid region.")
+            s3_reasons.append(f"the region '{sigv4.shown(claim.region)}' is wrong; expecting '{expected}'")
+            details["Region"] = expected
+        if claim.service not in SERVICES:
+            reasons.append("Credential should be scoped to correct service: 'sts'.")
+        # Both of these AWS ends with a space.
+        ending = " " if reasons else ""
+        if claim.terminator != sigv4.TERMINATOR:
+            given = sigv4.shown(claim.terminator)
+            reasons.append(f"Credential should be scoped with a valid terminator: 'aws4_request', not '{given}'.")
+            s3_reasons.append(f'incorrect terminal "{given}". This endpoint uses "aws4_request".')
+            ending = ""
+        if claim.date != claim.amz_date[:8]:
+            given, right = sigv4.shown(claim.date), claim.amz_date[:8]
+            reasons.append(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{given}' != '{right}', from '{claim.amz_date}'."
+            )
+            s3_reasons.append(f'Invalid credential date "{given}". This date is not the same as X-Amz-Date: "{right}".')
+            ending = ""
+        if reasons:
+            details["Reason"] = " ".join(reasons) + ending
+            details["S3Reason"] = "; ".join(s3_reasons)
+            raise _fault(Fault.HEADER_SCOPE if claim.location == "header" else Fault.QUERY_SCOPE, claim, details)
+
+    async def _find_caller(self, claim: Claim, received: datetime) -> tuple[Caller, Secret]:
+        # What cannot be an access key id reaches no store.
+        if _ACCESS_KEY_ID.fullmatch(claim.access_key_id) is None:
+            raise _unknown_key(claim)
+        is_temporary = claim.access_key_id.startswith(names.TEMPORARY_KEY)
+        if claim.session_token is not None:
+            # A token makes sense beside the key it was issued with, and beside no other.
+            if not is_temporary:
+                raise _fault(Fault.TOKEN_INVALID, claim)
+            return await self._find_session(claim, claim.session_token, received)
+        # A temporary key is known by its token alone.
+        if is_temporary:
+            raise _unknown_key(claim)
+        return await self._find_long_term(claim)
+
+    async def _find_long_term(self, claim: Claim) -> tuple[Caller, Secret]:
+        key = await self._identities.access_key(claim.access_key_id)
+        if key is None or not key.active:
+            raise _unknown_key(claim)
+        account, user = await self._find_owner(claim, key.account_id, key.owner_id)
+        if user is None:
+            principal = Principal(
+                PrincipalKind.ROOT, arn=names.root_arn(account.account_id), account_id=account.account_id
+            )
+            user_id = account.account_id
+        else:
+            principal = Principal(
+                PrincipalKind.USER, arn=user.arn, account_id=account.account_id, unique_id=user.user_id
+            )
+            user_id = user.user_id
+        return Caller(principal, user_id, key.access_key_id, account, user, None), key.secret
+
+    async def _find_session(self, claim: Claim, token: str, received: datetime) -> tuple[Caller, Secret]:
+        session = self._open(claim, token, received)
+        if session.access_key_id != claim.access_key_id:
+            raise _unknown_key(claim)
+        # The issuer goes by its unique id: a user created anew under the old name does not revive old sessions.
+        account, issuer = await self._find_owner(claim, session.account_id, session.issuer_id)
+        principal = Principal(
+            PrincipalKind.FEDERATED_USER,
+            arn=names.federated_user_arn(account.account_id, session.name),
+            account_id=account.account_id,
+            issuer_arn=names.root_arn(account.account_id) if issuer is None else issuer.arn,
+            issuer_id=session.issuer_id,
+        )
+        user_id = f"{account.account_id}:{session.name}"
+        return Caller(principal, user_id, session.access_key_id, account, issuer, session), session.secret
+
+    def _open(self, claim: Claim, token: str, received: datetime) -> Session:
+        session = self._sessions.get(token)
+        if session is None:
+            try:
+                session = open_token(token, self._key_ring, received)
+            except InvalidToken:
+                raise _fault(Fault.TOKEN_INVALID, claim) from None
+            except ExpiredToken:
+                raise _fault(Fault.TOKEN_EXPIRED, claim) from None
+            # A kind that a later Daypass may issue brings rules that this one does not know.
+            if session.kind != PrincipalKind.FEDERATED_USER:
+                raise _fault(Fault.TOKEN_INVALID, claim)
+            self._sessions.keep(token, session)
+        if received >= session.expires:
+            raise _fault(Fault.TOKEN_EXPIRED, claim)
+        return session
+
+    async def _find_owner(self, claim: Claim, account_id: str, owner_id: str) -> tuple[Account, User | None]:
+        """The account and the user of credentials, as they are now; no user if they are root's."""
+        account = await self._identities.account(account_id)
+        if account is None:
+            raise _unknown_key(claim)
+        if owner_id == account_id:
+            return account, None
+        user = await self._identities.user(owner_id)
+        if user is None or user.account_id != account_id:
+            raise _unknown_key(claim)
+        return account, user
+
+    def _verify(self, request: RawRequest, claim: Claim, payload_hash: str, secret: Secret) -> SigningKey:
+        """A key is kept beside the secret it was made of, and only once it has verified something."""
+        scope = (claim.access_key_id, claim.date, claim.region, claim.service)
+        kept = self._signing_keys.get(scope)
+        if kept is not None and (kept[0] is secret or kept[0] == secret):
+            sigv4.verify(request, claim, payload_hash, kept[1])
+            return kept[1]
+        signing_key = sigv4.signing_key(secret, claim.date, claim.region, claim.service)
+        sigv4.verify(request, claim, payload_hash, signing_key)
+        self._signing_keys.keep(scope, (secret, signing_key))
+        return signing_key
+
+
+class _Recent(Generic[_Key, _Value]):
+    """At most so many entries; the one not used for longest goes first."""
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._kept: OrderedDict[_Key, _Value] = OrderedDict()
+
+    def get(self, key: _Key) -> _Value | None:
+        value = self._kept.get(key)
+        if value is not None:
+            self._kept.move_to_end(key)
+        return value
+
+    def keep(self, key: _Key, value: _Value) -> None:
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._entries:
+            self._kept.popitem(last=False)
+
+
+def _fault(fault: Fault, claim: Claim, details: Mapping[str, str] | None = None) -> SignatureFault:
+    return SignatureFault(
+        fault, details, service=claim.service, location=claim.location, access_key_id=claim.access_key_id
+    )
+
+
+def _unknown_key(claim: Claim) -> SignatureFault:
+    return _fault(Fault.ACCESS_KEY, claim, {"AWSAccessKeyId": sigv4.shown(claim.access_key_id)})
