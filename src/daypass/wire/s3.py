@@ -1,0 +1,334 @@
+"""S3's REST protocol: method, path, query and headers → S3Call; and the way back, for the request to a backend.
+
+Owns which operation a request is, read from the published model, and the one decoding and the one encoding of
+bucket, key and parameters: what the policy sees is what the backend gets. What the model does not know is refused.
+Path-style addresses only. Who may do it is service's work, the body edge's.
+
+Source: S3 API Reference, "Making requests" and "Object key naming"; S3's service model; RFC 3986 for the escapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Final, Literal
+from urllib.parse import quote, unquote_to_bytes
+
+from daypass import limits
+from daypass.wire import model
+from daypass.wire.http import RawRequest
+from daypass.wire.model import Operation
+from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
+
+Target = Literal["service", "bucket", "object"]
+
+TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
+    {"/": "service", "/{Bucket}": "bucket", "/{Bucket}/{Key+}": "object"}
+)
+
+# The model has two operations at one address; S3 itself routes to the newer one of each pair, and
+# ListDirectoryBuckets belongs to another endpoint (S3 Express).
+SUPERSEDED: Final = frozenset(
+    {
+        "GetBucketLifecycle",
+        "GetBucketNotification",
+        "ListDirectoryBuckets",
+        "PutBucketLifecycle",
+        "PutBucketNotification",
+    }
+)
+
+# Consumed by wire.sigv4, which reads them itself; no operation has them.
+SIGNATURE_HEADERS: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+SIGNATURE_PARAMETERS: Final = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    }
+)
+
+# SDKs name themselves here because a browser forbids them User-Agent; it asks for nothing.
+_REMARKS: Final = frozenset({"x-amz-user-agent"})
+
+# Headers that narrow a request. Where the operation has no such member they would be dropped, and a caller
+# who believes in them would be served without them: so they are refused.
+_NARROWING: Final = frozenset(
+    {
+        "content-range",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+    }
+)
+
+_CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_FORBIDDEN: Final = re.compile("[\0\r\n]")
+
+# S3 User Guide, "General purpose bucket naming rules".
+_BUCKET_NAME: Final = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET_NAME_SUFFIXES: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_IPV4: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Call:
+    """One operation asked for, nothing about the caller in it.
+
+    target: what the address names: the service, a bucket or an object.
+    key: decoded once; None unless the target is an object.
+    query: the operation's parameters that were sent, decoded, by their names on the wire; those that only
+        name the operation (`list-type`, `policy`) are in it, those of a presigned URL are not.
+    headers: the operation's headers that were sent, by lower-case name, user metadata among them.
+    """
+
+    operation: Operation
+    target: Target
+    bucket: str | None
+    key: str | None
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """An operation at an address, with what must be there for it to be meant."""
+
+    operation: Operation
+    fixed: Mapping[str, str]
+    required_query: frozenset[str]
+    required_headers: frozenset[str]
+    query: frozenset[str]
+    headers: frozenset[str]
+    prefixes: tuple[str, ...]
+    checksums: bool
+
+    @property
+    def demands(self) -> int:
+        return len(self.fixed) + len(self.required_query) + len(self.required_headers)
+
+    def fits(self, query: Mapping[str, str], headers: Mapping[str, list[str]]) -> bool:
+        return (
+            all(query.get(name) == value for name, value in self.fixed.items())
+            and self.required_query <= query.keys()
+            and self.required_headers <= headers.keys()
+        )
+
+    def has_header(self, name: str) -> bool:
+        return (
+            name in self.headers
+            or name.startswith(self.prefixes)
+            or (self.checksums and _CHECKSUM_HEADER.fullmatch(name) is not None)
+        )
+
+
+@cache
+def routes() -> Mapping[tuple[str, Target], tuple[_Route, ...]]:
+    """Every operation of the model that a path-style address can mean, the most demanding first."""
+    table: dict[tuple[str, Target], list[_Route]] = {}
+    for operation in model.load("s3").operations.values():
+        target = TARGETS.get(operation.path)
+        if target is not None and operation.name not in SUPERSEDED:
+            table.setdefault((operation.http_method, target), []).append(_route(operation))
+    ordered = {address: sorted(found, key=lambda route: -route.demands) for address, found in table.items()}
+    return MappingProxyType({address: tuple(found) for address, found in ordered.items()})
+
+
+def _route(operation: Operation) -> _Route:
+    members = tuple(operation.input.members.values()) if operation.input else ()
+
+    query = [member for member in members if member.location == "querystring"]
+    headers = [member for member in members if member.location == "header"]
+    return _Route(
+        operation=operation,
+        fixed=dict(operation.fixed_query),
+        required_query=frozenset(member.wire_name for member in query if member.required),
+        required_headers=frozenset(member.wire_name.lower() for member in headers if member.required),
+        query=frozenset(member.wire_name for member in query),
+        headers=frozenset(member.wire_name.lower() for member in headers),
+        prefixes=tuple(member.wire_name.lower() for member in members if member.location == "headers"),
+        checksums=operation.checksum_algorithm_member is not None,
+    )
+
+
+def read_call(request: RawRequest, *, presigned: bool) -> S3Call:
+    """The operation that the request asks for.
+
+    presigned: whether its claim was read from the query; only then are the parameters of a signature not refused.
+
+    Raises:
+        ServiceError: InvalidURI, InvalidBucketName, KeyTooLongError; NotImplemented or MethodNotAllowed for what
+            no operation is; InvalidArgument for what is there twice.
+    """
+    bucket, key = read_path(request.path)
+    target: Target = "service" if bucket is None else "bucket" if key is None else "object"
+    query = read_query(request.query)
+    if presigned:
+        query = {name: value for name, value in query.items() if name not in SIGNATURE_PARAMETERS}
+    sent = _by_name(request)
+    route = _choose(request.method, target, query, sent)
+    return S3Call(
+        operation=route.operation,
+        target=target,
+        bucket=bucket,
+        key=key,
+        query=MappingProxyType(_own_parameters(route, query)),
+        headers=MappingProxyType(_own_headers(route, sent)),
+    )
+
+
+def read_path(path: bytes) -> tuple[str | None, str | None]:
+    """Bucket and key of a path-style address; None for what it does not name. `/bucket/` names the bucket.
+
+    Raises:
+        ServiceError: InvalidURI, InvalidBucketName, KeyTooLongError.
+    """
+    if not path.startswith(b"/"):
+        raise s3_error("InvalidURI")
+    first, _, rest = path[1:].partition(b"/")
+    if not first and not rest:
+        return None, None
+    bucket = _decoded(first)
+    if not is_bucket_name(bucket):
+        raise s3_error("InvalidBucketName", BucketName=bucket)
+    return bucket, _key(rest) if rest else None
+
+
+def _key(raw: bytes) -> str:
+    key = _decoded(raw)
+    if len(key.encode()) > limits.OBJECT_KEY_BYTES:
+        size = str(len(key.encode()))
+        raise s3_error("KeyTooLongError", Size=size, MaxSizeAllowed=str(limits.OBJECT_KEY_BYTES))
+    # AWS keeps such keys as they are. Many stores resolve them, and then the key that a policy allowed is not
+    # the object that is reached. (SeaweedFS CVE-2026-54917, MinIO CVE-2022-35919, s3proxy CVE-2025-24961)
+    if any(segment in (".", "..") for segment in key.split("/")):
+        raise s3_error("InvalidURI", "a key with a `.` or `..` segment is not served")
+    return key
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether S3 would let a general purpose bucket be created under that name."""
+    return (
+        _BUCKET_NAME.fullmatch(name) is not None
+        and ".." not in name
+        and not name.endswith(_BUCKET_NAME_SUFFIXES)
+        and _IPV4.fullmatch(name) is None
+    )
+
+
+def read_query(raw: bytes) -> dict[str, str]:
+    """The parameters of a query string, decoded once; `+` is a space, as S3 reads it. A bare name has an empty value.
+
+    Raises:
+        ServiceError: InvalidURI for what does not decode; InvalidArgument for a parameter that is there twice,
+            which one reader takes the first of, and another the last.
+    """
+    parameters: dict[str, str] = {}
+    for part in raw.replace(b"+", b"%20").split(b"&"):
+        if not part:
+            continue
+        raw_name, _, raw_value = part.partition(b"=")
+        name = _decoded(raw_name)
+        if name in parameters:
+            raise s3_error("InvalidArgument", "a query parameter is given twice", ArgumentName=name)
+        parameters[name] = _decoded(raw_value)
+    return parameters
+
+
+def _decoded(raw: bytes) -> str:
+    """Percent-escapes replaced once, the bytes read as UTF-8.
+
+    NUL, CR and LF are refused everywhere: none of our backends' formats and headers is safe with them.
+    """
+    if _BROKEN_ESCAPE.search(raw):
+        raise s3_error("InvalidURI")
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise s3_error("InvalidURI") from None
+    if _FORBIDDEN.search(text):
+        raise s3_error("InvalidURI")
+    return text
+
+
+def _by_name(request: RawRequest) -> dict[str, list[str]]:
+    sent: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        sent.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip())
+    return sent
+
+
+def _choose(method: str, target: Target, query: Mapping[str, str], headers: Mapping[str, list[str]]) -> _Route:
+    """The operation meant: of those whose every demand is met, the one that demands most.
+
+    Which one wins a tie does not matter: it does not know the other's parameters, and is refused for them.
+    """
+    found = routes().get((method, target), ())
+    if not found and method not in ("POST", "OPTIONS"):
+        raise s3_error("MethodNotAllowed", Method=method)
+    for route in found:
+        if route.fits(query, headers):
+            return route
+    # POST of a form and the CORS preflight are no operations of the model.
+    raise not_implemented("this kind of request is not served")
+
+
+def _own_parameters(route: _Route, query: Mapping[str, str]) -> dict[str, str]:
+    """The operation's own parameters; any other is refused, a second sub-resource like an unknown one."""
+    own: dict[str, str] = {}
+    for name, value in query.items():
+        if name in route.fixed or name in route.query:
+            own[name] = value
+        elif name == "x-id" and value == route.operation.name:
+            continue  # SDKs say here which operation they mean, for logs
+        else:
+            raise s3_error(
+                "NotImplemented",
+                f"{route.operation.name} has no such query parameter",
+                ArgumentName=name,
+            )
+    return own
+
+
+def _own_headers(route: _Route, sent: Mapping[str, list[str]]) -> dict[str, str]:
+    """The operation's own headers; refused: any other of `x-amz-`, or one that narrows, or one that is there twice."""
+    own: dict[str, str] = {}
+    for name, values in sent.items():
+        if not route.has_header(name):
+            meant_for_us = name in SIGNATURE_HEADERS or name in _REMARKS
+            if (name.startswith("x-amz-") and not meant_for_us) or name in _NARROWING:
+                raise header_not_implemented(name)
+            continue
+        if len(values) > 1:
+            raise s3_error("InvalidArgument", "a header is given twice", ArgumentName=name)
+        if not _HEADER_VALUE.fullmatch(values[0]):
+            raise s3_error("InvalidArgument", "a header has a character outside US-ASCII", ArgumentName=name)
+        own[name] = values[0]
+    return own
+
+
+# `quote` leaves RFC 3986's unreserved characters alone, and what `safe` adds.
+def encode_path(bucket: str | None, key: str | None) -> bytes:
+    """The canonical path-style address: every byte escaped but the unreserved ones and the slashes of the key."""
+    if bucket is None:
+        return b"/"
+    if key is None:
+        return f"/{bucket}".encode()
+    return f"/{bucket}/{quote(key, safe='/')}".encode()
+
+
+def encode_query(parameters: Iterable[tuple[str, str]]) -> bytes:
+    """A query string in which every byte but the unreserved ones is escaped; an empty value keeps its `=`."""
+    return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters]).encode()
