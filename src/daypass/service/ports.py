@@ -124,7 +124,7 @@ class PolicyRecord:
     policy_id: `ANPA…`; never used again.
     default_version: `v1` and so on; a number is never used again within a policy.
     attachments: how many users it is attached to.
-    updated: when its default version last changed, as CreatePolicyVersion and SetDefaultPolicyVersion do.
+    updated: when its newest version was made (IAM API Reference, "Policy").
     """
 
     policy_id: str
@@ -171,6 +171,7 @@ class Entity(StrEnum):
     USER_POLICY = "user policy"
     MANAGED_POLICY = "managed policy"
     POLICY_VERSION = "policy version"
+    DEFAULT_VERSION = "default version"
     ATTACHMENT = "attachment"
     TAG = "tag"
     BUCKET = "bucket"
@@ -303,11 +304,10 @@ class Directory(Protocol):
         has to be deleted first."""
 
     async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
-        """As tag_user, but keys are compared letter by letter: on policies `a` and `A` are two tags.
-        (IAM User Guide, "Tagging IAM resources") Raises NotFound(MANAGED_POLICY), LimitReached(TAG)."""
+        """As tag_user. Raises NotFound(MANAGED_POLICY), LimitReached(TAG)."""
 
     async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
-        """As untag_user, with keys compared letter by letter. Raises NotFound(MANAGED_POLICY)."""
+        """As untag_user. Raises NotFound(MANAGED_POLICY)."""
 
     async def create_policy_version(
         self, arn: str, document: str, *, set_as_default: bool, created: datetime
@@ -319,11 +319,11 @@ class Directory(Protocol):
     async def list_policy_versions(self, arn: str) -> list[PolicyVersionRecord]:
         """Newest first. Empty if there is no such policy: a policy always has a version."""
 
-    async def set_default_policy_version(self, arn: str, version_id: str, updated: datetime) -> None:
+    async def set_default_policy_version(self, arn: str, version_id: str) -> None:
         """Raises NotFound(MANAGED_POLICY | POLICY_VERSION)."""
 
     async def delete_policy_version(self, arn: str, version_id: str) -> None:
-        """Raises NotFound(MANAGED_POLICY | POLICY_VERSION), StillInUse(POLICY_VERSION) if it is the default."""
+        """Raises NotFound(MANAGED_POLICY | POLICY_VERSION), StillInUse(DEFAULT_VERSION)."""
 
     # --- attachments ---
 

@@ -37,10 +37,13 @@ class PolicyVersions(Transactions):
                 )
             )
             await connection.execute(
-                update(policies).where(policies.c.policy_id == policy.policy_id).values(latest_version=version)
+                update(policies)
+                .where(policies.c.policy_id == policy.policy_id)
+                .values(latest_version=version, updated=created)
             )
+            write.changed(Topic.MANAGED_POLICY, arn)
             if set_as_default:
-                await _set_default(write, policy, version, created)
+                await _set_default(write, policy, version)
         return PolicyVersionRecord(version_id(version), document, set_as_default, created)
 
     async def find_policy_version(self, arn: str, version_id: str) -> PolicyVersionRecord | None:
@@ -50,18 +53,18 @@ class PolicyVersions(Transactions):
     async def list_policy_versions(self, arn: str) -> list[PolicyVersionRecord]:
         return await self._versions(arn)
 
-    async def set_default_policy_version(self, arn: str, version_id: str, updated: datetime) -> None:
+    async def set_default_policy_version(self, arn: str, version_id: str) -> None:
         async with self.write() as write:
             policy = await require_policy(write.connection, arn)
             number = await _require_version(write.connection, policy, version_id)
-            await _set_default(write, policy, number, updated.replace(microsecond=0))
+            await _set_default(write, policy, number)
 
     async def delete_policy_version(self, arn: str, version_id: str) -> None:
         async with self.write() as write:
             policy = await require_policy(write.connection, arn)
             number = await _require_version(write.connection, policy, version_id)
             if number == policy.default_version:
-                raise StillInUse(Entity.POLICY_VERSION)
+                raise StillInUse(Entity.DEFAULT_VERSION)
             await write.connection.execute(
                 delete(policy_versions).where(
                     policy_versions.c.policy_id == policy.policy_id, policy_versions.c.version == number
@@ -119,12 +122,10 @@ async def _require_version(connection: AsyncConnection, policy: Row[Any], wanted
     raise NotFound(Entity.POLICY_VERSION)
 
 
-async def _set_default(write: Write, policy: Row[Any], version: int, updated: datetime) -> None:
+async def _set_default(write: Write, policy: Row[Any], version: int) -> None:
     """Put a version in force, for the policy itself and for every user it is attached to."""
     await write.connection.execute(
-        update(policies)
-        .where(policies.c.policy_id == policy.policy_id)
-        .values(default_version=version, updated=updated)
+        update(policies).where(policies.c.policy_id == policy.policy_id).values(default_version=version)
     )
     write.changed(Topic.MANAGED_POLICY, policy.arn)
     holders = select(attachments.c.user_id).where(attachments.c.policy_id == policy.policy_id)

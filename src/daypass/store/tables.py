@@ -92,7 +92,7 @@ user_tags = Table(
     "user_tags",
     metadata,
     Column("user_id", Text, ForeignKey("users.user_id"), primary_key=True),
-    Column("tag_key", Text, primary_key=True),  # folded: on users, keys are compared without case
+    Column("tag_key", Text, primary_key=True),  # the key folded
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
 )
@@ -145,7 +145,7 @@ policy_tags = Table(
     "policy_tags",
     metadata,
     Column("policy_id", Text, ForeignKey("policies.policy_id"), primary_key=True),
-    Column("tag_key", Text, primary_key=True),  # the key itself: on policies, case tells keys apart
+    Column("tag_key", Text, primary_key=True),  # the key folded
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
 )

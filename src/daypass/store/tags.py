@@ -1,7 +1,7 @@
 """Tags of users and of managed policies: the same statements over two tables.
 
-On users, keys that differ only in case are one key; on policies they are two.
-(IAM User Guide, "Tagging IAM resources", "Case sensitivity")
+Keys that differ only in case are one key, on both. (AWS tells them apart on policies; but a condition on
+aws:RequestTag/key cannot, so there a second tag could stand in for the one that the condition is about.)
 """
 
 from __future__ import annotations
@@ -22,16 +22,11 @@ class Tags(NamedTuple):
 
     table: Table
     owner: Column[str]
-    folds_case: bool
     limit: int
 
-    def key(self, key: str) -> str:
-        """The form in which equal keys are equal."""
-        return name_key(key) if self.folds_case else key
 
-
-USER_TAGS: Final = Tags(user_tags, user_tags.c.user_id, True, limits.TAGS_PER_USER)
-POLICY_TAGS: Final = Tags(policy_tags, policy_tags.c.policy_id, False, limits.TAGS_PER_POLICY)
+USER_TAGS: Final = Tags(user_tags, user_tags.c.user_id, limits.TAGS_PER_USER)
+POLICY_TAGS: Final = Tags(policy_tags, policy_tags.c.policy_id, limits.TAGS_PER_POLICY)
 
 
 async def put_tags(connection: AsyncConnection, tags: Tags, owner_id: str, new: Mapping[str, str]) -> None:
@@ -44,7 +39,7 @@ async def put_tags(connection: AsyncConnection, tags: Tags, owner_id: str, new: 
         return
     await remove_tags(connection, tags, owner_id, [*new])
     rows = [
-        {tags.owner.name: owner_id, "tag_key": tags.key(key), "key": key, "value": value} for key, value in new.items()
+        {tags.owner.name: owner_id, "tag_key": name_key(key), "key": key, "value": value} for key, value in new.items()
     ]
     await connection.execute(insert(tags.table), rows)
     count = await connection.scalar(select(func.count()).select_from(tags.table).where(tags.owner == owner_id))
@@ -53,7 +48,7 @@ async def put_tags(connection: AsyncConnection, tags: Tags, owner_id: str, new: 
 
 
 async def remove_tags(connection: AsyncConnection, tags: Tags, owner_id: str, keys: Sequence[str]) -> None:
-    folded = [tags.key(key) for key in keys]
+    folded = [name_key(key) for key in keys]
     await connection.execute(delete(tags.table).where(tags.owner == owner_id, tags.table.c.tag_key.in_(folded)))
 
 

@@ -1,0 +1,57 @@
+"""AWS Identity and Access Management: one function per action, listed in ACTIONS.
+
+Owns users, access keys, inline and managed policies as callers manage them. Parameters arrive checked against the
+model, and every check of the action's row has been allowed, before its function is called; the edge has refused
+federated sessions. An action that is not listed is not served.
+
+Source: IAM API Reference; its published model (wire/models/iam.json); Service Authorization Reference for what
+each action is checked on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from daypass.service.actions import Action
+from daypass.service.iam import access_keys, attachments, policies, policy_versions, user_policies, users
+from daypass.service.iam.targets import on_policy, on_user
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "CreateUser": Action(users.create_user, users.create_user_checks),
+    "GetUser": Action(users.get_user, on_user("iam:GetUser")),
+    "ListUsers": Action(users.list_users, users.list_users_checks),
+    "UpdateUser": Action(users.update_user, users.update_user_checks),
+    "DeleteUser": Action(users.delete_user, on_user("iam:DeleteUser")),
+    "TagUser": Action(users.tag_user, users.tag_user_checks),
+    "UntagUser": Action(users.untag_user, users.untag_user_checks),
+    "ListUserTags": Action(users.list_user_tags, on_user("iam:ListUserTags")),
+    "CreateAccessKey": Action(access_keys.create_access_key, on_user("iam:CreateAccessKey")),
+    "ListAccessKeys": Action(access_keys.list_access_keys, on_user("iam:ListAccessKeys")),
+    "UpdateAccessKey": Action(access_keys.update_access_key, on_user("iam:UpdateAccessKey")),
+    "DeleteAccessKey": Action(access_keys.delete_access_key, on_user("iam:DeleteAccessKey")),
+    "PutUserPolicy": Action(user_policies.put_user_policy, on_user("iam:PutUserPolicy")),
+    "GetUserPolicy": Action(user_policies.get_user_policy, on_user("iam:GetUserPolicy")),
+    "ListUserPolicies": Action(user_policies.list_user_policies, on_user("iam:ListUserPolicies")),
+    "DeleteUserPolicy": Action(user_policies.delete_user_policy, on_user("iam:DeleteUserPolicy")),
+    "CreatePolicy": Action(policies.create_policy, policies.create_policy_checks),
+    "GetPolicy": Action(policies.get_policy, on_policy("iam:GetPolicy")),
+    "ListPolicies": Action(policies.list_policies, policies.list_policies_checks),
+    "DeletePolicy": Action(policies.delete_policy, on_policy("iam:DeletePolicy")),
+    "TagPolicy": Action(policies.tag_policy, policies.tag_policy_checks),
+    "UntagPolicy": Action(policies.untag_policy, policies.untag_policy_checks),
+    "ListPolicyTags": Action(policies.list_policy_tags, on_policy("iam:ListPolicyTags")),
+    "CreatePolicyVersion": Action(policy_versions.create_policy_version, on_policy("iam:CreatePolicyVersion")),
+    "GetPolicyVersion": Action(policy_versions.get_policy_version, on_policy("iam:GetPolicyVersion")),
+    "ListPolicyVersions": Action(policy_versions.list_policy_versions, on_policy("iam:ListPolicyVersions")),
+    "SetDefaultPolicyVersion": Action(
+        policy_versions.set_default_policy_version, on_policy("iam:SetDefaultPolicyVersion")
+    ),
+    "DeletePolicyVersion": Action(policy_versions.delete_policy_version, on_policy("iam:DeletePolicyVersion")),
+    "AttachUserPolicy": Action(attachments.attach_user_policy, attachments.with_policy_arn("iam:AttachUserPolicy")),
+    "DetachUserPolicy": Action(attachments.detach_user_policy, attachments.with_policy_arn("iam:DetachUserPolicy")),
+    "ListAttachedUserPolicies": Action(
+        attachments.list_attached_user_policies, on_user("iam:ListAttachedUserPolicies")
+    ),
+    "ListEntitiesForPolicy": Action(attachments.list_entities_for_policy, on_policy("iam:ListEntitiesForPolicy")),
+}

@@ -1,0 +1,138 @@
+"""Customer managed policies and their tags.
+
+There are no AWS managed policies and no permissions boundaries here: filters that select them find nothing.
+
+Source: IAM API Reference; IAM User Guide, "Tagging customer managed policies" (creating with tags needs
+iam:TagPolicy too).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daypass import limits, names
+from daypass.service.actions import Check, Exchange, Ports
+from daypass.service.iam import pages, tagging
+from daypass.service.iam.documents import check_document, quota_size
+from daypass.service.iam.faults import WAS_NOT_FOUND, refusal, worded
+from daypass.service.iam.targets import account_id, policy_check, require_policy
+from daypass.service.ports import PolicyRecord
+
+Result = Mapping[str, Any]
+
+
+async def create_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+    parameters = exchange.parameters
+    tags = tagging.tags_of(parameters)
+    resource = names.managed_policy_arn(account_id(exchange), parameters.get("Path", "/"), parameters["PolicyName"])
+    check = Check("iam:CreatePolicy", resource, tagging.request_context(tags))
+    return (check, Check("iam:TagPolicy", resource, check.context)) if tags else (check,)
+
+
+async def create_policy(ports: Ports, exchange: Exchange) -> Result:
+    parameters = exchange.parameters
+    name, document = parameters["PolicyName"], parameters["PolicyDocument"]
+    check_managed_document(document)
+    with worded(policy=name, tagged=f"Policy: {limits.TAGS_PER_POLICY}"):
+        policy = await ports.directory.create_policy(
+            account_id(exchange),
+            name,
+            path=parameters.get("Path", "/"),
+            description=parameters.get("Description"),
+            tags=tagging.tags_of(parameters),
+            document=document,
+            created=exchange.request.received,
+        )
+    tags = {"Tags": tagging.tag_list(policy.tags)} if policy.tags else {}
+    return {"Policy": _policy(policy) | tags}
+
+
+async def get_policy(ports: Ports, exchange: Exchange) -> Result:
+    policy = await require_policy(ports, exchange)
+    whole = {"Description": policy.description, "Tags": tagging.tag_list(policy.tags)}
+    return {"Policy": _policy(policy) | whole}
+
+
+async def list_policies_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+    return (Check("iam:ListPolicies", "*"),)
+
+
+async def list_policies(ports: Ports, exchange: Exchange) -> Result:
+    parameters = exchange.parameters
+    after = pages.name_after(parameters)
+    if parameters.get("Scope") == "AWS" or parameters.get("PolicyUsageFilter") == "PermissionsBoundary":
+        return {"Policies": [], "IsTruncated": False}
+    found = await ports.directory.list_policies(
+        account_id(exchange),
+        path_prefix=parameters.get("PathPrefix", "/"),
+        only_attached=parameters.get("OnlyAttached", False),
+        after=after,
+        limit=pages.max_items(parameters) + 1,
+    )
+    shown, more = pages.page_of_names(parameters, found, lambda policy: policy.name)
+    return {"Policies": [_policy(policy) for policy in shown], **more}
+
+
+async def delete_policy(ports: Ports, exchange: Exchange) -> Result:
+    policy = await require_policy(ports, exchange)
+    attached = "Cannot delete a policy attached to entities."
+    with worded(arn=policy.arn, missing=WAS_NOT_FOUND, attached=attached):
+        await ports.directory.delete_policy(policy.arn)
+    return {}
+
+
+async def tag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+    tags = tagging.tags_of(exchange.parameters)
+    return (await policy_check(ports, exchange, "iam:TagPolicy", tagging.request_context(tags)),)
+
+
+async def tag_policy(ports: Ports, exchange: Exchange) -> Result:
+    policy = await require_policy(ports, exchange)
+    with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_POLICY}"):
+        await ports.directory.tag_policy(policy.arn, tagging.tags_of(exchange.parameters))
+    return {}
+
+
+async def untag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+    keys = tagging.keys_context(exchange.parameters["TagKeys"])
+    return (await policy_check(ports, exchange, "iam:UntagPolicy", keys),)
+
+
+async def untag_policy(ports: Ports, exchange: Exchange) -> Result:
+    policy = await require_policy(ports, exchange)
+    with worded(arn=policy.arn, missing=WAS_NOT_FOUND):
+        await ports.directory.untag_policy(policy.arn, exchange.parameters["TagKeys"])
+    return {}
+
+
+async def list_policy_tags(ports: Ports, exchange: Exchange) -> Result:
+    policy = await require_policy(ports, exchange)
+    shown, more = pages.page(exchange.parameters, tagging.tag_list(policy.tags), lambda tag: tag["Key"])
+    return {"Tags": shown, **more}
+
+
+def check_managed_document(text: str) -> None:
+    """Refuse what cannot be a version of a managed policy.
+
+    Raises:
+        ServiceError: MalformedPolicyDocument, or LimitExceeded if it is too long.
+    """
+    check_document(text)
+    if quota_size(text) > limits.MANAGED_POLICY_CHARS:
+        raise refusal("LimitExceeded", f"Cannot exceed quota for PolicySize: {limits.MANAGED_POLICY_CHARS}")
+
+
+def _policy(policy: PolicyRecord) -> dict[str, Any]:
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.policy_id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version,
+        "AttachmentCount": policy.attachments,
+        "PermissionsBoundaryUsageCount": 0,
+        "IsAttachable": True,
+        "CreateDate": policy.created,
+        "UpdateDate": policy.updated,
+    }
