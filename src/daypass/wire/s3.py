@@ -46,6 +46,7 @@ SIGNATURE_HEADERS: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-a
 SIGNATURE_PARAMETERS: Final = frozenset(
     {
         "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
         "X-Amz-Credential",
         "X-Amz-Date",
         "X-Amz-Expires",
@@ -174,10 +175,9 @@ def read_call(request: RawRequest, *, presigned: bool) -> S3Call:
     """
     bucket, key = read_path(request.path)
     target: Target = "service" if bucket is None else "bucket" if key is None else "object"
-    query = read_query(request.query)
+    query, sent = read_query(request.query), _by_name(request)
     if presigned:
-        query = {name: value for name, value in query.items() if name not in SIGNATURE_PARAMETERS}
-    sent = _by_name(request)
+        query = _without_signature(query, sent)
     route = _choose(request.method, target, query, sent)
     return S3Call(
         operation=route.operation,
@@ -268,6 +268,22 @@ def _by_name(request: RawRequest) -> dict[str, list[str]]:
     for name, value in request.headers:
         sent.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip())
     return sent
+
+
+def _without_signature(query: Mapping[str, str], headers: dict[str, list[str]]) -> dict[str, str]:
+    """The parameters of a presigned URL that are not its signature's. Those that begin with `x-amz-` are headers,
+    which SDKs put into the URL so that it is all that its holder needs: they are added to the headers."""
+    own: dict[str, str] = {}
+    for name, value in query.items():
+        if name in SIGNATURE_PARAMETERS:
+            continue
+        if name.lower() in SIGNATURE_HEADERS:  # in a spelling that the reader of the signature passes over
+            raise header_not_implemented(name)
+        if name.lower().startswith("x-amz-"):
+            headers.setdefault(name.lower(), []).append(value)
+        else:
+            own[name] = value
+    return own
 
 
 def _choose(method: str, target: Target, query: Mapping[str, str], headers: Mapping[str, list[str]]) -> _Route:

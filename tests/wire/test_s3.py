@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypass.errors import ServiceError
+from daypass.wire import model, s3
+from daypass.wire.http import RawRequest
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "s3_routing.json").read_text())
+
+
+def request(method: str, target: str | bytes, headers: Mapping[str, str] | None = None) -> RawRequest:
+    raw = target if isinstance(target, bytes) else target.encode("ascii")
+    path, _, query = raw.partition(b"?")
+    pairs = tuple((name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items())
+    return RawRequest(method, path, query, pairs, b"", "192.0.2.1", False, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def read(method: str, target: str | bytes, headers: Mapping[str, str] | None = None) -> s3.S3Call:
+    return s3.read_call(request(method, target, headers), presigned=False)
+
+
+def refusal(method: str, target: str | bytes, headers: Mapping[str, str] | None = None) -> tuple[str, int]:
+    with pytest.raises(ServiceError) as refused:
+        read(method, target, headers)
+    return refused.value.code, refused.value.status
+
+
+# ---- which operation --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", VECTORS["operations"], ids=lambda row: row["operation"])
+def test_every_operation_of_the_model_is_read_from_its_address(row: dict[str, object]) -> None:
+    call = read(str(row["method"]), str(row["target"]), row.get("headers", {}))  # type: ignore[arg-type]  # JSON
+    assert call.operation.name == row["operation"]
+
+
+def test_no_operation_of_the_model_is_without_a_row_here() -> None:
+    rows = {row["operation"] for row in VECTORS["operations"]} | set(VECTORS["not_routed"])
+    assert rows == set(model.load("s3").operations)
+
+
+@pytest.mark.parametrize("row", VECTORS["refused"], ids=lambda row: row["why"])
+def test_what_no_operation_is_gets_refused(row: dict[str, object]) -> None:
+    headers = row.get("headers", {})
+    code, _ = refusal(str(row["method"]), str(row["target"]), headers)  # type: ignore[arg-type]  # JSON
+    assert code == row["code"]
+
+
+def test_two_sub_resources_at_once_are_refused_whichever_they_are() -> None:
+    """The one that is not chosen is unknown to the one that is, unless it is that one's own parameter."""
+    for (method, target), routes in s3.routes().items():
+        address = {"service": "/", "bucket": "/bucket", "object": "/bucket/key"}[target]
+        for one, other in itertools.combinations(routes, 2):
+            demands = {**dict.fromkeys(one.required_query | other.required_query, "1"), **one.fixed, **other.fixed}
+            headers = dict.fromkeys(one.required_headers | other.required_headers, "1")
+            both = request(method, f"{address}?" + "&".join(f"{k}={v}" for k, v in demands.items()), headers)
+            try:
+                chosen = s3.read_call(both, presigned=False).operation
+            except ServiceError:
+                continue
+            # Accepted only where it is no more than one operation's own parameters.
+            route = next(route for route in routes if route.operation is chosen)
+            assert demands.keys() <= route.fixed.keys() | route.query
+            assert headers.keys() <= route.headers
+
+
+def test_a_bare_sub_resource_with_a_value_is_not_that_sub_resource() -> None:
+    assert refusal("GET", "/bucket?policy=x") == ("NotImplemented", 501)
+
+
+def test_the_sdks_remark_about_the_operation_is_dropped_if_it_is_right_and_refused_if_not() -> None:
+    assert "x-id" not in read("GET", "/bucket/key?x-id=GetObject").query
+    assert refusal("GET", "/bucket/key?x-id=DeleteObject") == ("NotImplemented", 501)
+
+
+def test_parameters_of_a_presigned_url_belong_to_the_signature_only_if_it_is_one() -> None:
+    query = "X-Amz-Expires=60&X-Amz-Signature=00&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"
+    call = s3.read_call(request("GET", f"/bucket/key?{query}&versionId=3"), presigned=True)
+    assert dict(call.query) == {"versionId": "3"}
+    assert refusal("GET", f"/bucket/key?{query}") == ("NotImplemented", 501)
+
+
+def test_headers_that_an_sdk_put_into_a_presigned_url_are_headers() -> None:
+    url = "/bucket/key?X-Amz-Expires=60&x-amz-checksum-crc32=AAAAAA%3D%3D&X-Amz-Acl=private"
+    call = s3.read_call(request("PUT", url), presigned=True)
+    assert dict(call.headers) == {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-acl": "private"}
+    assert refusal("PUT", url) == ("NotImplemented", 501)
+    with pytest.raises(ServiceError, match="given twice"):
+        s3.read_call(request("PUT", url, {"x-amz-acl": "private"}), presigned=True)
+    for name in ("x-amz-replication-source", "x-amz-content-sha256", "x-amz-security-token"):
+        with pytest.raises(ServiceError, match="header you provided"):
+            s3.read_call(request("PUT", f"/bucket/key?{name}=1"), presigned=True)
+
+
+# ---- parameters and headers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["prefix=a&prefix=b", "prefix=a&%70refix=b", "list-type=2&list-type=2"],
+)
+def test_a_parameter_given_twice_is_refused_since_two_readers_could_differ(query: str) -> None:
+    assert refusal("GET", f"/bucket?list-type=2&{query}")[0] == "InvalidArgument"
+
+
+def test_a_plus_in_a_query_is_a_space_and_in_a_path_a_plus() -> None:
+    assert read("GET", "/bucket?list-type=2&prefix=a+b%2Bc").query["prefix"] == "a b+c"
+    assert read("GET", "/bucket/a+b%2Bc").key == "a+b+c"
+
+
+def test_an_absent_parameter_is_absent_and_an_empty_one_is_empty() -> None:
+    assert "prefix" not in read("GET", "/bucket?list-type=2").query
+    assert read("GET", "/bucket?list-type=2&prefix=").query["prefix"] == ""
+    assert read("GET", "/bucket?list-type=2&prefix").query["prefix"] == ""
+
+
+def test_a_header_of_the_operation_and_user_metadata_are_read_by_lower_case_name() -> None:
+    call = read("PUT", "/bucket/key", {"X-Amz-Storage-Class": " STANDARD ", "X-Amz-Meta-Colour": "blue"})
+    assert dict(call.headers) == {"x-amz-storage-class": "STANDARD", "x-amz-meta-colour": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x-amz-replication-source", "a store's internal header (MinIO CVE-2026-34204)"),
+        ("x-amz-meta-colour", "metadata on an operation that takes none"),
+        ("x-amz-trailer", "a trailer that nobody would read"),
+        ("if-range", "it narrows, and S3 has no such header"),
+        ("content-range", "it narrows, and S3 has no such header"),
+        ("if-none-match", "it narrows, and DeleteObject has no such header"),
+    ],
+)
+def test_a_header_that_would_be_dropped_though_it_means_something_is_refused(name: str, reason: str) -> None:
+    assert refusal("DELETE", "/bucket/key", {name: "x"}) == ("NotImplemented", 501), reason
+
+
+def test_headers_of_no_account_are_dropped() -> None:
+    headers = {
+        "Accept": "*/*",
+        "X-Forwarded-For": "10.0.0.1",
+        "Cookie": "a=b",
+        "X-Amz-Date": "20260101T000000Z",
+        "X-Amz-Security-Token": "token",
+        "X-Amz-User-Agent": "aws-sdk-js",
+    }
+    assert dict(read("GET", "/bucket/key", headers).headers) == {}
+
+
+def test_a_header_given_twice_is_refused() -> None:
+    twice = request("PUT", "/bucket/key")
+    headers = ((b"x-amz-storage-class", b"STANDARD"), (b"x-amz-storage-class", b"GLACIER"))
+    twice = RawRequest(
+        twice.method, twice.path, twice.query, headers, b"", twice.source_ip, twice.secure, twice.received
+    )
+    with pytest.raises(ServiceError, match="given twice"):
+        s3.read_call(twice, presigned=False)
+
+
+def test_a_header_outside_ascii_is_refused_before_two_codings_of_it_can_differ() -> None:
+    assert refusal("PUT", "/bucket/key", {"x-amz-meta-name": "M\xfcller"})[0] == "InvalidArgument"
+
+
+# ---- bucket and key ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", VECTORS["paths"], ids=lambda row: row["path"] or "empty")
+def test_a_path_is_decoded_once_into_bucket_and_key(row: dict[str, str | None]) -> None:
+    assert row["path"] is not None
+    assert s3.read_path(row["path"].encode()) == (row["bucket"], row["key"])
+
+
+@pytest.mark.parametrize("row", VECTORS["refused_paths"], ids=lambda row: row["why"])
+def test_a_path_that_could_be_read_two_ways_is_refused(row: dict[str, str]) -> None:
+    with pytest.raises(ServiceError) as refused:
+        s3.read_path(row["path"].encode("latin-1"))
+    assert refused.value.code == row["code"]
+
+
+def test_a_key_of_1024_bytes_is_taken_and_one_of_1025_is_too_long() -> None:
+    assert s3.read_path(b"/bucket/" + b"%C3%A4" * 512)[1] == "ä" * 512
+    with pytest.raises(ServiceError) as refused:
+        s3.read_path(b"/bucket/" + b"%C3%A4" * 512 + b"a")
+    assert (refused.value.code, refused.value.details["Size"]) == ("KeyTooLongError", "1025")
+
+
+KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=200).filter(
+    lambda key: not {".", ".."} & set(key.split("/"))
+)
+
+
+@given(key=KEYS, data=st.data())
+def test_the_key_that_the_policy_sees_is_the_key_that_the_backend_gets(key: str, data: st.DataObject) -> None:
+    """However a client escapes it: decoding what we send on gives the same key, and sends on the same bytes."""
+    escaped = "".join(
+        chr(byte) if chr(byte).isascii() and chr(byte).isalnum() and data.draw(st.booleans()) else f"%{byte:02x}"
+        for byte in key.encode()
+    )
+    bucket, seen = s3.read_path(b"/bucket/" + escaped.encode())
+    sent = s3.encode_path(bucket, seen)
+    assert seen == key
+    assert s3.read_path(sent) == ("bucket", key)
+    assert s3.encode_path(*s3.read_path(sent)) == sent
+
+
+@given(path=st.binary(max_size=60))
+def test_any_bytes_are_either_one_key_or_refused(path: bytes) -> None:
+    try:
+        bucket, key = s3.read_path(b"/bucket/" + path)
+    except ServiceError:
+        return
+    assert s3.read_path(s3.encode_path(bucket, key)) == (bucket, key)
+
+
+@given(parameters=st.dictionaries(KEYS, KEYS))
+def test_parameters_reach_the_backend_as_the_policy_saw_them(parameters: dict[str, str]) -> None:
+    assert s3.read_query(s3.encode_query(parameters.items())) == parameters
+
+
+def test_the_slashes_of_a_key_are_not_escaped_and_everything_else_that_can_be_is() -> None:
+    key = "a b/c%2Fd//é+~_-.!*'()"
+    assert s3.encode_path("bucket", key) == b"/bucket/" + quote(key.encode(), safe="/~_-.").encode()
+    assert s3.encode_path("bucket", key) == b"/bucket/a%20b/c%252Fd//%C3%A9%2B~_-.%21%2A%27%28%29"
+
+
+@pytest.mark.parametrize("name", ["abc", "a.b-c", "1abc", "a" * 63])
+def test_a_name_that_s3_would_take_is_a_bucket_name(name: str) -> None:
+    assert s3.is_bucket_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ab",
+        "a" * 64,
+        "Bucket",
+        "my_bucket",
+        "-abc",
+        "abc.",
+        "a..b",
+        "192.168.5.4",
+        "xn--bucket",
+        "sthree-bucket",
+        "amzn-s3-demo-bucket",
+        "bucket-s3alias",
+        "bucket--ol-s3",
+        "bucket.mrap",
+        "bucket--x-s3",
+        "bucket\n",
+        "bücket",
+        "",
+    ],
+)
+def test_a_name_that_s3_would_refuse_is_no_bucket_name(name: str) -> None:
+    assert not s3.is_bucket_name(name)
