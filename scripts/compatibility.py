@@ -1,0 +1,115 @@
+"""Writes docs/compatibility.md from the tables in the code: what is served, and what each operation takes.
+
+    python scripts/compatibility.py            write it
+    python scripts/compatibility.py --check    say whether it is up to date, and change nothing
+
+The tables are service.sts.ACTIONS, service.iam.ACTIONS and service.s3_catalog.ROWS, held against the service models;
+docs/compatibility_notes.md, which people write, is put below them.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from daypass.service import iam, s3_catalog, sts
+from daypass.service.actions import Action
+from daypass.wire import model
+from daypass.wire.model import Operation, Service
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+PAGE: Final = DOCS / "compatibility.md"
+NOTES: Final = DOCS / "compatibility_notes.md"
+
+HEAD: Final = """\
+# Compatibility with AWS
+
+<!-- Written by scripts/compatibility.py (`make compatibility`) from the tables in the code; the notes are in
+compatibility_notes.md. Change those, not this. -->
+
+What Daypass serves, it serves with every parameter of AWS's published model: each is enforced, or the call is refused
+with a clear error. Nothing is accepted and ignored. What it does not serve yet is refused as well: an STS or IAM
+action with `InvalidAction` (400), an S3 operation with `NotImplemented` (501), never passed on to the backend.
+"""
+
+
+def page() -> str:
+    """The whole of docs/compatibility.md."""
+    parts = [
+        HEAD,
+        *control_plane("STS", model.load("sts"), sts.ACTIONS),
+        *control_plane("IAM", model.load("iam"), iam.ACTIONS),
+        *data_plane(model.load("s3"), s3_catalog.ROWS),
+        NOTES.read_text(encoding="utf-8").strip(),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def control_plane(title: str, service: Service, actions: Mapping[str, Action]) -> Iterator[str]:
+    """A service whose operations are rows of an ACTIONS table."""
+    yield f"## {title}\n\nAPI version {service.api_version}; {count(actions, service)}.\n"
+    yield "| action | parameters | permission |\n|---|---|---|"
+    for name in sorted(actions):
+        permission = "none needed" if actions[name].checks is None else f"`{service.name}:{name}`"
+        yield f"| {name} | {parameters(service.operations[name])} | {permission} |"
+    yield not_served(service, actions)
+
+
+def data_plane(service: Service, rows: Mapping[str, s3_catalog.Row]) -> Iterator[str]:
+    """S3: what becomes of each parameter is in its row."""
+    yield f"## S3 gateway\n\nAPI version {service.api_version}; {count(rows, service)}.\n"
+    yield "| operation | permission | more, if the request has | refused with 501 |\n|---|---|---|---|"
+    for name in sorted(rows):
+        row = rows[name]
+        permission = f"`{row.action}`" + (f" (with a version: `{row.version_action}`)" if row.version_action else "")
+        further: dict[str, list[str]] = {}
+        for parameter, action in row.further.items():
+            further.setdefault(action, []).append(parameter)
+        more = "; ".join([f"{', '.join(names)}: `{action}`" for action, names in further.items()])
+        refused = ", ".join(unknown_parameters(service.operations[name], row))
+        yield f"| {name} | {permission} | {more or '–'} | {refused or '–'} |"
+    yield not_served(service, rows)
+
+
+def unknown_parameters(operation: Operation, row: s3_catalog.Row) -> list[str]:
+    """Query parameters and headers of the model that the row does not act on: a request with one is refused."""
+    fixed = {name for name, _ in operation.fixed_query}
+    members = () if operation.input is None else operation.input.members.values()
+    names = [member.wire_name for member in members if member.location in ("querystring", "header", "headers")]
+    return [name for name in names if name not in fixed and not row.knows(as_sent(name))]
+
+
+def as_sent(name: str) -> str:
+    """Headers are compared in lower case; query parameters as they are."""
+    return name.lower() if name.lower().startswith("x-amz-") or name[0].isupper() else name
+
+
+def parameters(operation: Operation) -> str:
+    members = () if operation.input is None else operation.input.members.values()
+    return ", ".join([f"**{member.name}**" if member.required else member.name for member in members]) or "–"
+
+
+def count(served: Mapping[str, object], service: Service) -> str:
+    return f"{len(served)} of {len(service.operations)} operations served"
+
+
+def not_served(service: Service, served: Mapping[str, object]) -> str:
+    """The rest of the model, as one paragraph behind a fold."""
+    rest = sorted(set(service.operations) - set(served))
+    text = textwrap.fill(", ".join(rest), 118)
+    return f"\n<details><summary>Not served ({len(rest)})</summary>\n\n{text}\n\n</details>\n"
+
+
+def main() -> None:
+    text = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(text, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        sys.exit("docs/compatibility.md is not what the tables say; run: make compatibility")
+
+
+if __name__ == "__main__":
+    main()
