@@ -31,8 +31,8 @@ SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, 
 API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
 BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"
 API_BODY_SECONDS: Final = 30  # to receive a whole API body; a slower client is cut off
-QUERY_LIST_ELEMENTS: Final = 1_000  # of one list or map in a form; the models' own maxima end at 50
-QUERY_NAME_PARTS: Final = 16  # of a parameter's dotted name; IAM's deepest has six
+QUERY_LIST_ELEMENTS: Final = 1_000  # of one list or map in a form; the models' own maxima end at 256
+QUERY_NAME_PARTS: Final = 16  # of a parameter's dotted name; IAM's deepest has eight
 
 # --- identity store -----------------------------------------------------------------------------------------
 FRESHNESS_SECONDS: Final = 0.9  # an older cache catches up before it answers; one second is promised
@@ -58,6 +58,11 @@ GROUP_INLINE_POLICIES_CHARS: Final = 5_120
 ROLE_INLINE_POLICIES_CHARS: Final = 10_240
 TRUST_POLICY_CHARS: Final = 2_048
 SERVICE_CONTROL_POLICY_CHARS: Final = 5_120
+POLICY_DOCUMENT_CHARS: Final = 131_072  # white space counted; policyDocumentType.max in the IAM model
+
+# --- policy evaluation --------------------------------------------------------------------------------------
+POLICY_ACTIONS_CACHED: Final = 256  # per policy: actions whose candidate statements are remembered
+CONDITION_VALUES_CACHED: Final = 1_024  # per kind of value (number, date, network): parsed texts remembered
 
 # --- S3 -----------------------------------------------------------------------------------------------------
 OBJECT_KEY_BYTES: Final = 1_024  # bytes of UTF-8; S3 User Guide, "Object key names"

@@ -29,7 +29,6 @@ class StatementReference:
     index: int
 
 
-# AWS writes "an identity-based policy" and, for sessions only, an s that its other texts do not have.
 _DENIED_IN: Final = {kind: f"a {kind.value}" for kind in PolicyKind} | {
     PolicyKind.IDENTITY: "an identity-based policy",
 }
