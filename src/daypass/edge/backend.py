@@ -1,0 +1,189 @@
+"""What the backend's answers mean: which headers of an answer a client gets, and which error an error becomes.
+
+Owns both allow-lists, and the backend's buckets for service.s3_buckets. Nothing of an answer is passed on but what
+the model names; every error is written anew. A backend that refuses the gateway's own key is our misconfiguration:
+it is logged, and never shown as the client's fault.
+
+Source: S3's service model (output headers); S3 API Reference, "Error responses".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Final
+
+from daypass import limits
+from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest, UpstreamResponse
+from daypass.errors import ServiceError
+from daypass.service.s3_buckets import OutcomeUnknown
+from daypass.wire import s3_xml
+from daypass.wire.http import Headers
+from daypass.wire.model import Operation
+from daypass.wire.s3 import encode_path
+from daypass.wire.s3_errors import s3_error
+
+EMPTY_HASH: Final = sha256(b"").hexdigest()
+
+_log: Final = logging.getLogger("daypass")
+
+# What the client asked for has this error, whoever finds it out. Every other code is the backend's own affair.
+_PASSED_ON: Final = frozenset(
+    {
+        "BadDigest",
+        "BucketNotEmpty",
+        "ConditionalRequestConflict",
+        "EntityTooLarge",
+        "IncompleteBody",
+        "InvalidArgument",
+        "InvalidDigest",
+        "InvalidObjectState",
+        "InvalidRange",
+        "InvalidRequest",
+        "InvalidStorageClass",
+        "InvalidTag",
+        "KeyTooLongError",
+        "MetadataTooLarge",
+        "MethodNotAllowed",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "NoSuchVersion",
+        "NotImplemented",
+        "OperationAborted",
+        "PreconditionFailed",
+        "SlowDown",
+    }
+)
+
+# An answer to HEAD has no body to read a code from.
+_BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
+    {404: "NoSuchKey", 405: "MethodNotAllowed", 412: "PreconditionFailed", 416: "InvalidRange", 501: "NotImplemented"}
+)
+
+_UNAVAILABLE: Final = "The storage behind this service is not available; please try again."
+_BROKEN_OFF: Final = "The storage behind this service could not answer; its operator can see why in the log."
+
+
+@cache
+def _shown_headers(operation: Operation) -> tuple[frozenset[bytes], tuple[bytes, ...]]:
+    """The headers of the operation's answer, by lower-case name, and the prefixes of others."""
+    members = operation.output.members.values() if operation.output else ()
+    names = {member.wire_name.lower().encode() for member in members if member.location == "header"}
+    prefixes = [member.wire_name.lower().encode() for member in members if member.location == "headers"]
+    return frozenset(names), tuple(prefixes)
+
+
+def shown_headers(operation: Operation, headers: Headers) -> Headers:
+    """Those of the backend's headers that are the operation's own."""
+    names, prefixes = _shown_headers(operation)
+    return tuple((name, value) for name, value in headers if name in names or name.startswith(prefixes))
+
+
+def unavailable(failure: UpstreamFailure) -> ServiceError:
+    """The answer where the backend gave none."""
+    _log.error("the S3 backend gave no answer: %s", failure)
+    return s3_error("ServiceUnavailable", _UNAVAILABLE)
+
+
+async def error_of(response: UpstreamResponse, target: str, **details: str) -> ServiceError:
+    """The error that an answer of the backend becomes. It is a failure of ours unless the code is the client's affair.
+
+    target: "service", "bucket" or "object".
+    details: elements of the error's body, such as BucketName and Key.
+    """
+    try:
+        body = await response.read(limits.UPSTREAM_ERROR_BYTES)
+    except UpstreamFailure as failure:
+        return unavailable(failure)
+    code, message = _read(body)
+    if code is None:
+        code = "NoSuchBucket" if response.status == 404 and target == "bucket" else _BY_STATUS.get(response.status)
+        message = None
+    if code in _PASSED_ON:
+        return s3_error(code, message, **details)
+    _log.error(
+        "the S3 backend answered %d %s to the gateway: %s", response.status, code or "without a code", message or "-"
+    )
+    return s3_error("ServiceUnavailable", _BROKEN_OFF)
+
+
+def _read(body: bytes) -> tuple[str | None, str | None]:
+    """Code and Message of an error body; None for what it does not have, or if it cannot be read."""
+    try:
+        root = s3_xml.parse(body)
+    except s3_xml.MalformedXML:
+        return None, None
+    if root.name != "Error":
+        return None, None
+    return root.text_of("Code"), root.text_of("Message") or None
+
+
+class BackendBuckets:
+    """service.s3_buckets.BucketBackend over the backend's S3 API."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def has_bucket(self, name: str, at: datetime) -> bool:
+        try:
+            async with self._upstream.exchange(_bucket_request("HEAD", name, at)) as response:
+                if response.status == 404:
+                    return False
+                # 403: another's of the same name. 3xx: another region's.
+                if response.status < 500:
+                    return True
+                raise await error_of(response, "bucket")
+        except UpstreamFailure as failure:
+            raise unavailable(failure) from None
+
+    async def create_bucket(self, name: str, at: datetime) -> None:
+        document = _bucket_configuration(self._upstream.region)
+        try:
+            async with self._upstream.exchange(_bucket_request("PUT", name, at, document), document) as response:
+                if response.status == 200:
+                    return
+                if response.status >= 500:
+                    raise OutcomeUnknown
+                code, _ = _read(await response.read(limits.UPSTREAM_ERROR_BYTES))
+                if code == "BucketAlreadyOwnedByYou":
+                    raise s3_error("OperationAborted")
+                if code == "BucketAlreadyExists":
+                    raise s3_error("BucketAlreadyExists", BucketName=name)
+                _log.error("the S3 backend did not create a bucket: %d %s", response.status, code or "without a code")
+                raise s3_error("ServiceUnavailable", _BROKEN_OFF)
+        except UpstreamFailure as failure:
+            error = unavailable(failure)
+            raise OutcomeUnknown if failure.reached else error from None
+
+    async def delete_bucket(self, name: str, at: datetime) -> None:
+        try:
+            async with self._upstream.exchange(_bucket_request("DELETE", name, at)) as response:
+                if 200 <= response.status < 300 or response.status == 404:
+                    return
+                raise await error_of(response, "bucket", BucketName=name)
+        except UpstreamFailure as failure:
+            error = unavailable(failure)
+            raise OutcomeUnknown if failure.reached else error from None
+
+
+def _bucket_request(method: str, name: str, at: datetime, document: bytes = b"") -> UpstreamRequest:
+    return UpstreamRequest(
+        method=method,
+        path=encode_path(name, None),
+        query=b"",
+        headers=((b"content-type", b"application/xml"),) if document else (),
+        payload_hash=sha256(document).hexdigest(),
+        content_length=len(document) if method == "PUT" else None,
+        at=at,
+    )
+
+
+def _bucket_configuration(region: str) -> bytes:
+    """us-east-1 is S3's default, and must not be named."""
+    if region == "us-east-1":
+        return b""
+    return s3_xml.render("CreateBucketConfiguration", [("LocationConstraint", region)])

@@ -1,0 +1,190 @@
+"""The client's side of one streamed exchange: its body coming in, our answer going out, and whether it is still there.
+
+Owns the bounds on a slow client and the proof of a declared payload hash. What body and answer mean is the
+gateway's knowledge.
+
+Source: ASGI specification 3.0, "HTTP connection scope"; S3 API Reference, "Error responses" (RequestTimeout,
+IncompleteBody, XAmzContentSHA256Mismatch).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from daypass import limits
+from daypass.errors import ServiceError
+from daypass.wire.http import Headers
+from daypass.wire.s3_errors import s3_error
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection, or does not take the answer: there is nobody to answer."""
+
+
+class Client:
+    """One exchange with a client over ASGI.
+
+    content_length: of the request's body; None if it comes with an unknown length, and then it cannot be read.
+    waits_for_continue: it sent `Expect: 100-continue`; the server says 100 when the body is first asked for.
+    """
+
+    def __init__(self, receive: Receive, send: Send, *, content_length: int | None, waits_for_continue: bool) -> None:
+        self._receive = receive
+        self._send = send
+        self._waits_for_continue = waits_for_continue
+        self._body_asked_for = False
+        self._body_received = content_length == 0
+        self.content_length = content_length
+        self.answered = False  # whether the head of an answer is out: then no other can be given
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece as it comes, all of content_length.
+
+        Raises:
+            ServiceError: MissingContentLength, RequestTimeout, or IncompleteBody.
+            ClientGone: it left.
+        """
+        if self.content_length is None:
+            raise s3_error("MissingContentLength")
+        self._body_asked_for = True
+        received = 0
+        deadline = limits.CLIENT_IDLE_SECONDS + self.content_length / limits.CLIENT_BODY_BYTES_PER_SECOND
+        finish = asyncio.get_running_loop().time() + deadline
+        while not self._body_received:
+            remaining = finish - asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(min(limits.CLIENT_IDLE_SECONDS, max(remaining, 0))):
+                    message = await self._receive()
+            except TimeoutError:
+                raise s3_error("RequestTimeout") from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self._body_received = not message.get("more_body", False)
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            if chunk:
+                yield chunk
+        if received != self.content_length:
+            raise s3_error("IncompleteBody")
+
+    async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        """A whole answer."""
+        await self.start(status, headers)
+        await self.send(body, more=False)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """The head of an answer. A connection whose body was not read whole is closed after it: the server could
+        not tell the rest of the body from the next request."""
+        if not self._body_received and not await self._drained():
+            headers = (*headers, (b"connection", b"close"))
+        self.answered = True
+        await self._patiently(self._send({"type": "http.response.start", "status": status, "headers": headers}))
+
+    async def send(self, chunk: bytes, *, more: bool) -> None:
+        """A piece of the answer's body. Raises ClientGone if the client takes nothing for too long."""
+        await self._patiently(self._send({"type": "http.response.body", "body": chunk, "more_body": more}))
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[Callable[[], bool]]:
+        """While an answer streams: a function that says whether the client has left. Its body must be read by then."""
+
+        async def leaves() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+
+        watch = asyncio.create_task(leaves())
+        try:
+            yield watch.done
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+
+    async def _patiently(self, sending: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(limits.UPSTREAM_IDLE_SECONDS):
+                await sending
+        except TimeoutError:
+            raise ClientGone from None
+
+    async def _drained(self) -> bool:
+        """Whether the rest of a refused body could be read, within bounds. A client that is still sending sees a
+        closed connection instead of our answer; one that waits for 100 sends nothing at all."""
+        if self._waits_for_continue and not self._body_asked_for:
+            return False
+        read = 0
+        try:
+            async with asyncio.timeout(limits.CLIENT_DRAIN_SECONDS):
+                while not self._body_received and read < limits.CLIENT_DRAIN_BYTES:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        return False
+                    read += len(message.get("body", b""))
+                    self._body_received = not message.get("more_body", False)
+        except TimeoutError:
+            return False
+        return self._body_received
+
+
+class ProvenBody:
+    """A body whose last piece is held back until the hash of all of it is the declared one.
+
+    A backend that was promised content_length bytes never gets them all otherwise, so it stores nothing.
+
+    payload_hash: 64 hexadecimal digits, or None for UNSIGNED-PAYLOAD, which nobody can prove.
+    complete: whether all of it was received and proven.
+    fault: why it broke off, if it did.
+    """
+
+    def __init__(self, client: Client, payload_hash: str | None) -> None:
+        self._client = client
+        self._payload_hash = payload_hash
+        self.complete = client.content_length == 0
+        self.fault: ServiceError | ClientGone | None = None
+        if self.complete:
+            check_payload_hash(payload_hash, b"")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Raises ServiceError or ClientGone as Client.body does; XAmzContentSHA256Mismatch before the last piece."""
+        digest = hashlib.sha256()
+        held = b""
+        try:
+            async for chunk in self._client.body():
+                if self._payload_hash is not None:
+                    digest.update(chunk)
+                if held:
+                    yield held
+                held = chunk
+            if self._payload_hash is not None:
+                _compare(self._payload_hash, digest.hexdigest())
+        except (ServiceError, ClientGone) as fault:
+            self.fault = fault
+            raise
+        self.complete = True
+        if held:
+            yield held
+
+
+def check_payload_hash(payload_hash: str | None, body: bytes) -> None:
+    """Compares a whole body with what was declared of it; None declares nothing.
+
+    Raises:
+        ServiceError: XAmzContentSHA256Mismatch.
+    """
+    if payload_hash is not None:
+        _compare(payload_hash, hashlib.sha256(body).hexdigest())
+
+
+def _compare(declared: str, computed: str) -> None:
+    if declared.lower() != computed:
+        raise s3_error(
+            "XAmzContentSHA256Mismatch",
+            ClientComputedContentSHA256=declared,
+            S3ComputedContentSHA256=computed,
+        )

@@ -1,0 +1,347 @@
+"""The S3 operations that Daypass answers itself: buckets are its own, their owners and policies are in its store.
+
+Owns the order of writes between store and backend: a bucket's row is there before the backend's bucket and goes
+after it, so that whatever breaks off in between, the name stays its owner's, and repeating the call mends it.
+One function per operation, listed in OWN.
+
+Source: S3 API Reference, "CreateBucket", "DeleteBucket", "ListBuckets", "GetBucketLocation", "PutBucketPolicy",
+"GetBucketPolicy", "DeleteBucketPolicy".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from daypass import limits
+from daypass.errors import ServiceError
+from daypass.service import s3_bucket_policy
+from daypass.service.caller import Anonymous, Caller
+from daypass.service.ports import (
+    Bucket,
+    BucketExists,
+    BucketRecord,
+    Directory,
+    IdentityReader,
+    LimitReached,
+    NotFound,
+)
+from daypass.service.s3 import S3Exchange
+from daypass.wire import s3_xml
+from daypass.wire.http import RawResponse
+from daypass.wire.s3_errors import not_implemented, s3_error
+
+DEFAULT_REGION: Final = "us-east-1"  # of a bucket made without a LocationConstraint
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
+
+class OutcomeUnknown(Exception):
+    """The backend was asked for a change, and did not say whether it made it."""
+
+
+class BucketBackend(Protocol):
+    """The backend's buckets. Any method raises ServiceError (ServiceUnavailable) if the backend does not answer."""
+
+    async def has_bucket(self, name: str, at: datetime) -> bool:
+        """Whether there is a bucket of that name, whoever's it is."""
+
+    async def create_bucket(self, name: str, at: datetime) -> None:
+        """Raises ServiceError: it was refused, and is not there; OutcomeUnknown."""
+
+    async def delete_bucket(self, name: str, at: datetime) -> None:
+        """There being none is no error. Raises ServiceError: BucketNotEmpty and whatever else was refused;
+        OutcomeUnknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPorts:
+    """What these operations may use of the world."""
+
+    identities: IdentityReader
+    directory: Directory
+    backend: BucketBackend
+
+
+Own = Callable[[BucketPorts, S3Exchange], Awaitable[RawResponse]]
+
+
+def _xml(root: str, content: s3_xml.Content) -> RawResponse:
+    return RawResponse(200, ((b"content-type", b"application/xml"),), s3_xml.render(root, content))
+
+
+def _no_content() -> RawResponse:
+    return RawResponse(204, (), b"")
+
+
+# ---- buckets -----------------------------------------------------------------------------------------------
+
+
+async def create_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """Raises ServiceError: BucketAlreadyExists, BucketAlreadyOwnedByYou, TooManyBuckets, NotImplemented…"""
+    name, account_id, now = exchange.bucket_name, _account_id(exchange), exchange.request.received
+    _refuse_other_ownership(exchange)
+    region = location_constraint(exchange.document) or DEFAULT_REGION
+    try:
+        await ports.directory.create_bucket(name, account_id, region, now)
+    except BucketExists as existing:
+        if existing.owner_account != account_id:
+            raise s3_error("BucketAlreadyExists", BucketName=name) from None
+        # Made already, or an earlier call broke off between the row and the backend. It is mended here.
+        if await ports.backend.has_bucket(name, now):
+            raise s3_error("BucketAlreadyOwnedByYou", BucketName=name) from None
+    except LimitReached:
+        raise s3_error("TooManyBuckets") from None
+    else:
+        await _refuse_foreign_bucket(ports, name, now)
+    await _create_at_backend(ports, name, now)
+    return RawResponse(200, ((b"location", f"/{name}".encode()),), b"")
+
+
+async def _refuse_foreign_bucket(ports: BucketPorts, name: str, now: datetime) -> None:
+    """A bucket that the backend has and Daypass did not make is not the caller's: some backends answer 200 when a
+    bucket is made again, and its contents would be handed over."""
+    try:
+        taken = await ports.backend.has_bucket(name, now)
+    except ServiceError:
+        await ports.directory.delete_bucket(name)
+        raise
+    if taken:
+        await ports.directory.delete_bucket(name)
+        raise s3_error("BucketAlreadyExists", BucketName=name)
+
+
+async def _create_at_backend(ports: BucketPorts, name: str, now: datetime) -> None:
+    try:
+        await ports.backend.create_bucket(name, now)
+    except OutcomeUnknown:
+        # The row stays: the name remains its owner's, who repeats the call.
+        raise s3_error("ServiceUnavailable", "The storage did not answer; please try again.") from None
+    except ServiceError as refused:
+        # OperationAborted: somebody made it since it was looked for, and with the row being ours that was the
+        # caller's own twin. Its bucket must not lose its row.
+        if refused.code != "OperationAborted":
+            await ports.directory.delete_bucket(name)
+        raise
+
+
+def _refuse_other_ownership(exchange: S3Exchange) -> None:
+    headers = exchange.call.headers
+    if headers.get("x-amz-object-ownership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
+        raise not_implemented("access control lists are not served; the only ObjectOwnership is BucketOwnerEnforced")
+    if headers.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
+        raise not_implemented("object lock is not served")
+
+
+def location_constraint(document: bytes) -> str | None:
+    """The region that a CreateBucketConfiguration names; None if it names none.
+
+    Raises:
+        ServiceError: MalformedXML, InvalidLocationConstraint; NotImplemented for anything else in it.
+    """
+    if not document:
+        return None
+    try:
+        root = s3_xml.parse(document)
+    except s3_xml.MalformedXML:
+        raise s3_error("MalformedXML") from None
+    if root.name != "CreateBucketConfiguration":
+        raise s3_error("MalformedXML")
+    region = None
+    for element in root.children:
+        if element.name != "LocationConstraint":
+            raise not_implemented(f"CreateBucketConfiguration with {element.name} is not served")
+        if region is not None:
+            raise s3_error("MalformedXML")
+        region = element.text.strip()
+    if region and not _REGION.fullmatch(region):
+        raise s3_error("InvalidLocationConstraint", LocationConstraint=region)
+    return region or None
+
+
+async def delete_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """Raises ServiceError: BucketNotEmpty."""
+    name = exchange.bucket_name
+    try:
+        await ports.backend.delete_bucket(name, exchange.request.received)
+    except OutcomeUnknown:
+        raise s3_error("ServiceUnavailable", "The storage did not answer; please try again.") from None
+    try:
+        await ports.directory.delete_bucket(name)
+    except NotFound:
+        raise s3_error("NoSuchBucket", BucketName=name) from None
+    return _no_content()
+
+
+async def get_bucket_location(_: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """us-east-1 is answered as an empty element, as S3 does."""
+    region = _bucket(exchange).region
+    return _xml("LocationConstraint", "" if region == DEFAULT_REGION else region)
+
+
+async def list_buckets(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """Those of the caller's account, whoever in it may read them: S3 does not filter either."""
+    account_id, query = _account_id(exchange), exchange.call.query
+    after = _page_after(query.get("continuation-token"))
+    max_buckets = _max_buckets(query.get("max-buckets"))
+    found = [
+        bucket
+        for bucket in await ports.directory.list_buckets(account_id)
+        if bucket.name > after
+        and bucket.name.startswith(query.get("prefix", ""))
+        and query.get("bucket-region", bucket.region) == bucket.region
+    ]
+    page = found[:max_buckets]
+    content: list[tuple[str, s3_xml.Content]] = [
+        ("Owner", [("ID", canonical_user_id(account_id))]),
+        ("Buckets", [("Bucket", _listed(bucket)) for bucket in page]),
+    ]
+    if "prefix" in query:
+        content.append(("Prefix", query["prefix"]))
+    if len(found) > len(page):
+        token = base64.urlsafe_b64encode(page[-1].name.encode()).decode("ascii")
+        content.append(("ContinuationToken", token))
+    return _xml("ListAllMyBucketsResult", content)
+
+
+def _listed(bucket: BucketRecord) -> list[tuple[str, s3_xml.Content]]:
+    created = bucket.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return [("Name", bucket.name), ("CreationDate", created), ("BucketRegion", bucket.region)]
+
+
+def _page_after(token: str | None) -> str:
+    """The name that a page begins after; S3 takes the token back as it gave it."""
+    if token is None:
+        return ""
+    try:
+        name = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode("ascii")
+    except (ValueError, binascii.Error):
+        name = ""
+    if not name:
+        raise s3_error("InvalidArgument", "The continuation token provided is incorrect")
+    return name
+
+
+def _max_buckets(text: str | None) -> int:
+    if text is None:
+        return limits.LIST_BUCKETS_MAX
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= limits.LIST_BUCKETS_MAX:
+        message = f"Argument max-buckets must be an integer between 1 and {limits.LIST_BUCKETS_MAX}"
+        raise s3_error("InvalidArgument", message, ArgumentName="max-buckets", ArgumentValue=text)
+    return int(text)
+
+
+def canonical_user_id(account_id: str) -> str:
+    """The account's canonical user id: 64 hexadecimal digits, as S3's is, made of the account id."""
+    return hashlib.sha256(f"daypass canonical user id {account_id}".encode()).hexdigest()
+
+
+# ---- bucket policies ---------------------------------------------------------------------------------------
+
+
+async def put_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """Raises ServiceError: MethodNotAllowed, MalformedPolicy, BadDigest…"""
+    _own_account_only(exchange)
+    check_document(exchange.document, exchange.call.headers)
+    name = exchange.bucket_name
+    kept = await s3_bucket_policy.accept(exchange.document, name, ports.identities, ports.directory)
+    await _set_policy(ports, name, kept)
+    return _no_content()
+
+
+async def get_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """Raises ServiceError: MethodNotAllowed, NoSuchBucketPolicy."""
+    _own_account_only(exchange)
+    bucket = _bucket(exchange)
+    if bucket.policy is None:
+        raise s3_error("NoSuchBucketPolicy", BucketName=bucket.name)
+    document = await s3_bucket_policy.shown(bucket.policy.text, ports.identities)
+    return RawResponse(200, ((b"content-type", b"application/json"),), document.encode())
+
+
+async def delete_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
+    """There being none is no error. Raises ServiceError: MethodNotAllowed."""
+    _own_account_only(exchange)
+    await _set_policy(ports, exchange.bucket_name, None)
+    return _no_content()
+
+
+async def _set_policy(ports: BucketPorts, name: str, document: str | None) -> None:
+    try:
+        await ports.directory.set_bucket_policy(name, document)
+    except NotFound:
+        raise s3_error("NoSuchBucket", BucketName=name) from None
+
+
+def _own_account_only(exchange: S3Exchange) -> None:
+    """Whatever a policy says, only principals of the bucket's own account touch its policy. (PutBucketPolicy)"""
+    if isinstance(exchange.caller, Anonymous) or _bucket(exchange).account_id != _account_id(exchange):
+        raise s3_error("MethodNotAllowed")
+
+
+_CHECKSUMS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
+    {
+        "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4),
+        "x-amz-checksum-sha1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
+        "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
+    }
+)
+
+
+def check_document(document: bytes, headers: Mapping[str, str]) -> None:
+    """Compares a document with the checksums sent beside it.
+
+    Raises:
+        ServiceError: InvalidDigest, BadDigest.
+    """
+    content_md5 = headers.get("content-md5")
+    if content_md5 is not None:
+        md5 = hashlib.md5(document, usedforsecurity=False).digest()
+        if len(_base64(content_md5) or b"") != len(md5):
+            raise s3_error("InvalidDigest")
+        if _base64(content_md5) != md5:
+            raise s3_error("BadDigest")
+    for name, checksum in _CHECKSUMS.items():
+        if name in headers and _base64(headers[name]) != checksum(document):
+            algorithm = name.rpartition("-")[2].upper()
+            raise s3_error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _account_id(exchange: S3Exchange) -> str:
+    """Of the caller. Only a principal of an account gets as far as an operation that asks."""
+    if not isinstance(exchange.caller, Caller):
+        raise s3_error("AccessDenied")
+    return exchange.caller.account.account_id
+
+
+def _bucket(exchange: S3Exchange) -> Bucket:
+    if exchange.bucket is None:
+        raise s3_error("NoSuchBucket")
+    return exchange.bucket
+
+
+OWN: Final[Mapping[str, Own]] = MappingProxyType(
+    {
+        "CreateBucket": create_bucket,
+        "DeleteBucket": delete_bucket,
+        "DeleteBucketPolicy": delete_bucket_policy,
+        "GetBucketLocation": get_bucket_location,
+        "GetBucketPolicy": get_bucket_policy,
+        "ListBuckets": list_buckets,
+        "PutBucketPolicy": put_bucket_policy,
+    }
+)
