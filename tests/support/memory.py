@@ -1,0 +1,98 @@
+"""IdentityReader over dictionaries: an engine for tests of what reads identities, without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from daypass import names
+from daypass.names import Secret
+from daypass.policy import Policy
+from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, User
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class MemoryIdentities:
+    """Answers of what was added and not removed. Ids are made in order, and none is made twice.
+
+    reads: the names of the lookups, in order, for tests of what must not be looked up.
+    """
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    access_keys: dict[str, AccessKey] = field(default_factory=dict)
+    managed_policies: dict[str, ManagedPolicy] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    _ids_made: int = 0
+
+    # --- IdentityReader ---
+
+    async def account(self, account_id: str) -> Account | None:
+        self.reads.append("account")
+        return self.accounts.get(account_id)
+
+    async def access_key(self, access_key_id: str) -> AccessKey | None:
+        self.reads.append("access_key")
+        return self.access_keys.get(access_key_id)
+
+    async def user(self, user_id: str) -> User | None:
+        self.reads.append("user")
+        return self.users.get(user_id)
+
+    async def managed_policy(self, arn: str) -> ManagedPolicy | None:
+        self.reads.append("managed_policy")
+        return self.managed_policies.get(arn)
+
+    async def bucket(self, name: str) -> Bucket | None:
+        self.reads.append("bucket")
+        return self.buckets.get(name)
+
+    # --- what there is ---
+
+    def make_id(self, prefix: str, account_id: str) -> str:
+        self._ids_made += 1
+        return names.make_id(prefix, account_id, self._ids_made.to_bytes(names.ID_ENTROPY_BYTES))
+
+    def add_account(self, account_id: str) -> Account:
+        account = self.accounts[account_id] = Account(account_id, CREATED)
+        return account
+
+    def add_user(
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str = "/",
+        tags: Mapping[str, str] | None = None,
+        policies: tuple[Policy, ...] = (),
+    ) -> User:
+        user = User(
+            user_id=self.make_id(names.USER_ID, account_id),
+            account_id=account_id,
+            name=name,
+            path=path,
+            arn=names.user_arn(account_id, path, name),
+            created=CREATED,
+            tags=tags or {},
+            policies=policies,
+        )
+        self.users[user.user_id] = user
+        return user
+
+    def add_access_key(self, account_id: str, owner_id: str, secret: str) -> AccessKey:
+        """owner_id: a user's id, or the account id for root."""
+        access_key_id = self.make_id(names.LONG_TERM_KEY, account_id)
+        key = self.access_keys[access_key_id] = AccessKey(access_key_id, account_id, owner_id, Secret(secret), True)
+        return key
+
+    def change_access_key(self, access_key_id: str, *, active: bool | None = None, secret: str | None = None) -> None:
+        key = self.access_keys[access_key_id]
+        self.access_keys[access_key_id] = replace(
+            key,
+            active=key.active if active is None else active,
+            secret=key.secret if secret is None else Secret(secret),
+        )
