@@ -47,7 +47,7 @@ class Daypass:
         await receive()
         try:
             self._application = await self._start()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the server is told, and stops
             _log.exception("Daypass cannot start")
             await self._running.aclose()
             await send({"type": "lifespan.startup.failed", "message": str(error)})

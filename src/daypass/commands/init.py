@@ -41,9 +41,7 @@ def init(data: Path, account_id: str | None, as_json: bool) -> None:
     except StoreError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        click.echo(
-            json.dumps({"AccountId": account, "AccessKeyId": access_key_id, "SecretAccessKey": secret.reveal()})
-        )
+        click.echo(json.dumps({"AccountId": account, "AccessKeyId": access_key_id, "SecretAccessKey": secret.reveal()}))
         return
     click.echo(f"Made {data} for account {account}. The root user's access key, shown this once:\n")
     click.echo(f"  export AWS_ACCESS_KEY_ID={access_key_id}")

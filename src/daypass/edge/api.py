@@ -21,13 +21,14 @@ from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer, denied
 from daypass.service.caller import Caller
-from daypass.service.ports import AuditLog, AuditRecord, Entropy
+from daypass.service.ports import AuditLog, AuditRecord
 from daypass.wire import query
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.model import Service
 from daypass.wire.sigv4 import Claim, SignatureFault
 
 _log: Final = logging.getLogger("daypass")
+_NO_REGION: Final = "us-east-1"  # named in the extended request id of a request that names none
 _ALPHANUMERIC: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -65,81 +66,74 @@ class Api:
         self, request: RawRequest, claim: Claim | SignatureFault | None, service: str, request_id: str
     ) -> RawResponse:
         """The answer, whatever the request. service: of the credential scope, or what the request looks like."""
-        trail = _Trail(request, request_id, service)
+        trail = _Trail(request, request_id, service, claim.region if isinstance(claim, Claim) else "")
         try:
-            body = await self._answer(request, claim, service, request_id, trail)
-            return RawResponse(200, self._headers(request, service, request_id, body), body)
+            body = await self._answer(request, claim, trail)
+            return RawResponse(200, _headers(trail, body), body)
         except query.Dispatched as elsewhere:
-            return elsewhere.response(self._request_id_headers(request, service, request_id))
+            return elsewhere.response(_request_id_headers(trail))
         except ServiceError as error:
-            return self._refused(request, service, error, request_id, trail)
-        except Exception:
+            return self._refused(error, trail)
+        except Exception:  # noqa: BLE001  our fault, whatever it is: logged here once, its details never sent
             _log.exception("request %s failed", request_id)
-            return self._refused(request, service, internal_failure(), request_id, trail)
+            return self._refused(internal_failure(), trail)
 
-    async def _answer(
-        self,
-        request: RawRequest,
-        claim: Claim | SignatureFault | None,
-        service: str,
-        request_id: str,
-        trail: _Trail,
-    ) -> bytes:
+    def refuse(self, request: RawRequest, service: str, error: ServiceError, request_id: str) -> RawResponse:
+        """The answer to a request that could not even be read."""
+        return self._refused(error, _Trail(request, request_id, service, ""))
+
+    async def _answer(self, request: RawRequest, claim: Claim | SignatureFault | None, trail: _Trail) -> bytes:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
         # 1. What is asked: method, content type and form, before anybody is authenticated, as AWS does.
-        served = self._services.get(service) or self._services["sts"]
+        served = self._service(trail)
         form = query.parse_form(request)
         trail.action = form.action
 
         # 2. Who asks.
         if isinstance(claim, SignatureFault):
-            raise service_error(claim, service)
+            raise service_error(claim, trail.service)
         if claim is None:
             raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
         caller = await self._authenticator.authenticate(request, claim, sha256(request.body).hexdigest())
         trail.caller = caller
         if caller.session is not None and not served.admits_federated_users:
-            raise ServiceError(
-                "InvalidClientTokenId", 403, "The security token included in the request is invalid"
-            )
+            raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
 
         # 3. Which action, with which parameters.
-        call = query.parse_call(served.model, form)
-        action = served.actions.get(call.operation.name)
+        action = served.actions.get(form.action)
         if action is None:
             raise query.not_served(form)
-        exchange = Exchange(request, request_id, caller, call.parameters)
+        call = query.parse_call(served.model, form)
+        exchange = Exchange(request, trail.request_id, caller, call.parameters)
 
         # 4. May it: one check here for every action; a denial carries its decision.
         checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
         for check in checks:
             trail.check = check
-            question, trail.decision = await self._authorizer.decide(caller, request, check, region=claim.region)
+            question, trail.decision = await self._authorizer.decide(caller, request, check, region=trail.region)
             if trail.decision.outcome is not Outcome.ALLOWED:
                 raise denied(question, trail.decision)
             if check is not checks[-1]:
-                self._audit.write(trail.record(error=None))
+                self._write(trail.record(error=None))
 
         # 5. Do it; 6. put it on record; 7. say it.
         result = await action.perform(self._ports, exchange)
         trail.session_access_key_id = _issued(result)
         self._write(trail.record(error=None))
-        return query.render_result(served.model, call.operation, result, request_id, json=_wants_json(request))
+        return query.render_result(served.model, call.operation, result, trail.request_id, _wants_json(request))
 
-    def render_error(self, request: RawRequest, service: str, error: ServiceError, request_id: str) -> RawResponse:
-        """The error as the Query protocol writes it."""
-        served = self._services.get(service) or self._services["sts"]
-        body = query.render_error(served.model.namespace, error, request_id, json=_wants_json(request))
-        return RawResponse(error.status, self._headers(request, service, request_id, body), body)
+    def _service(self, trail: _Trail) -> ServedService:
+        # Another service's name in the scope is refused by authenticate; until then it is spoken to as STS would.
+        return self._services.get(trail.service) or self._services["sts"]
 
-    def _refused(
-        self, request: RawRequest, service: str, error: ServiceError, request_id: str, trail: _Trail
-    ) -> RawResponse:
+    def _refused(self, error: ServiceError, trail: _Trail) -> RawResponse:
         try:
             self._write(trail.record(error=error.code))
         except ServiceError as unrecorded:
             error = unrecorded
-        return self.render_error(request, service, error, request_id)
+        namespace = self._service(trail).model.namespace
+        body = query.render_error(namespace, error, trail.request_id, _wants_json(trail.request))
+        return RawResponse(error.status, _headers(trail, body), body)
 
     def _write(self, record: AuditRecord) -> None:
         """Raises ServiceError if the decision cannot be recorded: it is then not answered either."""
@@ -149,29 +143,28 @@ class Api:
             _log.error("the audit log cannot be written: %s", error.strerror)
             raise service_unavailable("The request could not be recorded; nothing was issued.") from None
 
-    def _headers(self, request: RawRequest, service: str, request_id: str, body: bytes) -> Headers:
-        return (
-            *self._request_id_headers(request, service, request_id),
-            (b"Content-Type", b"application/json" if _wants_json(request) else b"text/xml"),
-            (b"Content-Length", str(len(body)).encode("ascii")),
-        )
-
-    def _request_id_headers(self, request: RawRequest, service: str, request_id: str) -> Headers:
-        request_id_header = (b"x-amzn-RequestId", request_id.encode("ascii"))
-        if service != "sts":
-            return (request_id_header,)
-        return (request_id_header, (b"x-amz-sts-extended-request-id", _extended_request_id(request, request_id)))
-
 
 class _Trail:
     """What is known of a request so far, for the audit record."""
 
-    __slots__ = ("action", "caller", "check", "decision", "request", "request_id", "service", "session_access_key_id")
+    __slots__ = (
+        "action",
+        "caller",
+        "check",
+        "decision",
+        "region",
+        "request",
+        "request_id",
+        "service",
+        "session_access_key_id",
+    )
 
-    def __init__(self, request: RawRequest, request_id: str, service: str) -> None:
+    def __init__(self, request: RawRequest, request_id: str, service: str, region: str) -> None:
+        """region: of the credential scope; empty if there is none."""
         self.request = request
         self.request_id = request_id
         self.service = service
+        self.region = region
         self.action: str | None = None
         self.caller: Caller | None = None
         self.check: Check | None = None
@@ -209,16 +202,33 @@ def _issued(result: Mapping[str, Any]) -> str | None:
     return credentials["AccessKeyId"] if credentials else None
 
 
+def _headers(trail: _Trail, body: bytes) -> Headers:
+    return (
+        *_request_id_headers(trail),
+        (b"Content-Type", b"application/json" if _wants_json(trail.request) else b"text/xml"),
+        (b"Content-Length", str(len(body)).encode("ascii")),
+    )
+
+
+def _request_id_headers(trail: _Trail) -> Headers:
+    request_id = (b"x-amzn-RequestId", trail.request_id.encode("ascii"))
+    if trail.service != "sts":
+        return (request_id,)
+    return (request_id, (b"x-amz-sts-extended-request-id", _extended_request_id(trail)))
+
+
+def _extended_request_id(trail: _Trail) -> bytes:
+    """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
+    milliseconds = int(trail.request.received.timestamp() * 1000)
+    letters = "".join(
+        [_ALPHANUMERIC[byte % 62] for byte in bytes.fromhex(trail.request_id[-12:] + trail.request_id[:4])]
+    )
+    text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{letters}"
+    return binascii.b2a_base64(text.encode("ascii"), newline=False)
+
+
 def _wants_json(request: RawRequest) -> bool:
     for name, value in request.headers:
         if name == b"accept":
             return value == b"application/json"
     return False
-
-
-def _extended_request_id(request: RawRequest, request_id: str) -> bytes:
-    """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
-    milliseconds = int(request.received.timestamp() * 1000)
-    letters = "".join([_ALPHANUMERIC[byte % 62] for byte in bytes.fromhex(request_id[-12:] + request_id[:4])])
-    text = f"1:us-east-1:S:{milliseconds}:R:{letters}"
-    return binascii.b2a_base64(text.encode("ascii"), newline=False)

@@ -84,9 +84,10 @@ class Application:
         except _ClientGone:
             return
         except ServiceError as error:
-            await _send(send, self._api.render_error(request, service, error, request_id))
+            await _send(send, self._api.refuse(request, service, error, request_id))
             return
         await _send(send, await self._api.handle(_with_body(request, body), claim, service, request_id))
+
 
 class _ClientGone(Exception):
     """The client closed the connection before its body was whole."""
@@ -158,9 +159,7 @@ async def _whole_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
 
 def _bounded(body: bytes | bytearray) -> bytes:
     if len(body) > limits.API_BODY_BYTES:
-        raise ServiceError(
-            "RequestEntityTooLarge", 413, f"Request body must not exceed {limits.API_BODY_BYTES} bytes."
-        )
+        raise ServiceError("RequestEntityTooLarge", 413, f"Request body must not exceed {limits.API_BODY_BYTES} bytes.")
     return body if isinstance(body, bytes) else b""
 
 

@@ -125,8 +125,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
 
 
 def _policy_arns(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    # Duplicates would only cost space: the union of a policy with itself is the policy.
-    return tuple(dict.fromkeys(descriptor["arn"] for descriptor in parameters.get("PolicyArns") or () if "arn" in descriptor))
+    """The ARNs passed, each once: the union of a policy with itself is the policy."""
+    arns = [descriptor["arn"] for descriptor in parameters.get("PolicyArns") or () if "arn" in descriptor]
+    return tuple(dict.fromkeys(arns))
 
 
 def _check_policy_arns(parameters: Mapping[str, Any]) -> None:
@@ -170,9 +171,7 @@ def _check_session_policy(text: str) -> None:
         raise ServiceError("MalformedPolicyDocument", 400, error.message) from None
 
 
-async def _check_managed_policies(
-    ports: Ports, caller: Caller, policy: str | None, policy_arns: Sequence[str]
-) -> None:
+async def _check_managed_policies(ports: Ports, caller: Caller, policy: str | None, policy_arns: Sequence[str]) -> None:
     """Every ARN names a policy of the caller's account, and all plain text together keeps its limit."""
     characters = len(policy or "")
     for arn in policy_arns:
@@ -182,7 +181,8 @@ async def _check_managed_policies(
             raise ServiceError(
                 "InvalidParameterValue",
                 400,
-                "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed Policy ARN.",
+                "At least one Policy ARN in the PolicyArns parameter does not match an existing IAM Managed "
+                "Policy ARN.",
             )
         characters += len(managed.document)
     if characters > limits.SESSION_POLICY_CHARS:
