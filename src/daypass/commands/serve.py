@@ -48,7 +48,8 @@ def serve(**options: Any) -> None:
     click.echo(f"Daypass serves {url} (workers: {settings.workers}). AWS_ENDPOINT_URL={url}", err=True)
     # Told to stop, the server finishes the requests in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    _run(settings, options, listener)
+    config.export(options)
+    _run(settings, listener)
 
 
 async def _check_store(settings: Settings) -> None:
@@ -71,11 +72,11 @@ def _bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def _run(settings: Settings, options: dict[str, Any], listener: socket.socket) -> None:
-    config.export(options)
-    server_config = uvicorn.Config(
+def _run(settings: Settings, listener: socket.socket) -> None:
+    uvicorn.run(
         "daypass.app:create",
         factory=True,
+        fd=listener.fileno(),
         workers=settings.workers,
         http="httptools",  # never the h11 fallback: it accepts what a strict parser refuses
         loop="uvloop",
@@ -88,10 +89,3 @@ def _run(settings: Settings, options: dict[str, Any], listener: socket.socket) -
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = uvicorn.Server(server_config)
-    if settings.workers == 1:
-        server.run(sockets=[listener])
-    else:
-        from uvicorn.supervisors import Multiprocess
-
-        Multiprocess(server_config, target=server.run, sockets=[listener]).run()

@@ -69,7 +69,7 @@ class Authorizer:
             principal=caller.principal,
             action=check.action,
             resource=check.resource,
-            context=request_context(caller, request, region) | check.context,
+            context={**request_context(caller, request, region), **check.context},
             resource_account=resource_account,
         )
         policies = PolicySet(
