@@ -156,6 +156,8 @@ def test_what_botocore_presigns_for_s3_verifies(
 @given(st.sampled_from(["sts", "iam"]), methods, texts, parameters, headers, bodies, tokens)
 @example("iam", "POST", "/a/./b/../..//c d/", {}, {}, b"", None)
 @example("sts", "POST", "/..", {}, {}, b"", None)
+@example("sts", "POST", "a/.", {}, {}, b"", None)
+@example("sts", "POST", "a/b/..", {}, {}, b"", None)
 def test_what_botocore_signs_for_the_query_protocol_verifies(
     service: str,
     method: str,

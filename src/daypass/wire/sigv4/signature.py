@@ -144,14 +144,12 @@ def _canonical_path(path: bytes, service: str) -> bytes:
 
 def _normalized(path: bytes) -> bytes:
     kept: list[bytes] = []
-    segments = path.split(b"/")
-    for segment in segments:
+    for segment in path.split(b"/"):
         if segment == b"..":
             del kept[-1:]
         elif segment not in (b"", b"."):
             kept.append(segment)
-    ends_with_slash = kept and segments[-1] in (b"", b".", b"..")
-    return b"/" + b"/".join(kept) + (b"/" if ends_with_slash else b"")
+    return b"/" + b"/".join(kept) + (b"/" if kept and path.endswith(b"/") else b"")
 
 
 def _canonical_query(query: bytes) -> bytes:
