@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from daypass import config
 from daypass.config import Settings, SettingsError
@@ -73,10 +74,9 @@ def _bind(settings: Settings) -> socket.socket:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    uvicorn.run(
+    server_config = uvicorn.Config(
         "daypass.app:create",
         factory=True,
-        fd=listener.fileno(),
         workers=settings.workers,
         http="httptools",  # never the h11 fallback: it accepts what a strict parser refuses
         loop="uvloop",
@@ -89,3 +89,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    if settings.workers == 1:
+        uvicorn.Server(server_config).run(sockets=[listener])
+    else:
+        Multiprocess(server_config, sockets=[listener]).run()
