@@ -250,20 +250,18 @@ class S3Access:
         return question, decision
 
     async def _denial(self, exchange: S3Exchange, check: Check, question: Request, decision: Decision) -> str | None:
-        """The refusal's text, the same whether the bucket exists or not, and whosever it is.
+        """The refusal's text: the whole reason to principals of the bucket's own account, as with S3.
 
-        A caller whose own policies already deny the call is told of those. Of a bucket policy's part only the
-        principals of the bucket's own account are told, as with S3.
+        Others are told of their own policies only, in the same words for a bucket that is not theirs and for one
+        that does not exist.
         """
         caller, bucket = exchange.caller, exchange.bucket
         if isinstance(caller, Anonymous):
             return None
+        if bucket is not None and bucket.account_id == caller.account.account_id:
+            return decision.denial_message(question)
         own_question, own = await self._authorizer.decide(caller, exchange.request, check, region=_region(exchange))
-        if own.outcome is not Outcome.ALLOWED:
-            return own.denial_message(own_question)
-        if bucket is None or bucket.account_id != caller.account.account_id:
-            return None
-        return decision.denial_message(question)
+        return None if own.outcome is Outcome.ALLOWED else own.denial_message(own_question)
 
     def record(self, exchange: S3Exchange, check: Check, decision: Decision) -> None:
         """Raises ServiceError if the decision cannot be recorded: it is then not acted on either."""
