@@ -42,15 +42,20 @@ class Policy:
         _set(self, "_by_action", {})
 
     @classmethod
-    def parse(cls, text: str | bytes, kind: PolicyKind, *, id: str = "") -> Policy:
+    def parse(
+        cls, text: str | bytes, kind: PolicyKind, *, id: str = "", managed: bool = False, stored: bool = False
+    ) -> Policy:
         """The policy in a JSON text.
 
         text: bytes are UTF-8.
+        managed: whether it is to be a managed policy, which must state version 2012-10-17.
+        stored: whether it was accepted before: what is asked of new documents only (faults.ASKED_OF_NEW) is not
+            asked again, so that a stricter rule never takes a policy out of force.
 
         Raises:
             PolicyError: it is no policy of that kind.
         """
-        decoded, checked = document.check(text, kind)
+        decoded, checked = document.check(text, kind, managed=managed, stored=stored)
         return cls(id, kind, decoded, checked)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -100,7 +105,7 @@ def _statement(
     assert action is not None  # noqa: S101  the grammar asks for one
     return make_statement(
         StatementReference(policy.kind, policy.id, statement.get("Sid") or None, index),
-        allow=statement["Effect"] == "Allow",
+        allow=statement["Effect"].capitalize() == "Allow",
         action=action,
         resource=_element(statement, "Resource"),
         principal=_element(statement, "Principal"),

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 from daypass import limits
 from daypass.policy import bucket_policy
 from daypass.policy.conditions import Comparison, is_saved_date
-from daypass.policy.faults import PolicyError, PolicyFault, PolicyKind
+from daypass.policy.faults import ASKED_OF_NEW, PolicyError, PolicyFault, PolicyKind
 from daypass.policy.principals import ANYONE, Principals, parse_principals
 from daypass.policy.resource_format import fails_legacy_parsing, resource_fault
 
@@ -49,7 +49,6 @@ class _Rules:
     """What a kind of policy asks of its documents.
 
     principal: "forbidden", "required", or "everyone" where only `*` may stand.
-    version: whether 2012-10-17 must be stated.
     plain_sids, unique_sids: whether Sids are letters and digits only; whether each is used once.
     largest: of the text, in characters; of a bucket policy in UTF-8 bytes.
     quota: of the text without white space, in characters.
@@ -57,7 +56,6 @@ class _Rules:
 
     principal: str = "forbidden"
     resource: bool = True
-    version: bool = True
     plain_sids: bool = True
     unique_sids: bool = True
     largest: int = limits.POLICY_DOCUMENT_CHARS
@@ -67,10 +65,9 @@ class _Rules:
 _RULES: Final = {
     PolicyKind.IDENTITY: _Rules(),
     PolicyKind.BOUNDARY: _Rules(),
-    PolicyKind.SESSION: _Rules(version=False),
+    PolicyKind.SESSION: _Rules(),
     PolicyKind.RESOURCE: _Rules(
         principal="required",
-        version=False,
         plain_sids=False,
         unique_sids=False,
         largest=limits.BUCKET_POLICY_BYTES,
@@ -78,7 +75,6 @@ _RULES: Final = {
     PolicyKind.ROLE_TRUST: _Rules(
         principal="required",
         resource=False,
-        version=False,
         plain_sids=False,
         quota=limits.TRUST_POLICY_CHARS,
     ),
@@ -130,14 +126,21 @@ def _text(value: object) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def check(text: str | bytes, kind: PolicyKind) -> tuple[str, Document]:
+def check(text: str | bytes, kind: PolicyKind, *, managed: bool, stored: bool) -> tuple[str, Document]:
     """The text as a str, and its checked document.
+
+    managed, stored: as Policy.parse says.
 
     Raises:
         PolicyError: it is no policy of that kind.
     """
-    decoded = _decode(text, kind)
-    return decoded, _Check(kind).document(_load(decoded, kind))
+    decoded = _decode(text, kind, stored)
+    check = _Check(kind, managed)
+    checked = check.document(_load(decoded, kind))
+    faults = [fault for fault in check.faults if not stored or fault.fault not in ASKED_OF_NEW]
+    if faults:
+        raise min(faults, key=lambda fault: fault.fault.value)
+    return decoded, checked
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------
@@ -167,7 +170,7 @@ _JSON: Final = json.JSONDecoder(
 )
 
 
-def _decode(text: str | bytes, kind: PolicyKind) -> str:
+def _decode(text: str | bytes, kind: PolicyKind, stored: bool) -> str:
     rules = _RULES[kind]
     try:
         encoded = text if isinstance(text, bytes) or text.isascii() else text.encode()
@@ -177,7 +180,7 @@ def _decode(text: str | bytes, kind: PolicyKind) -> str:
     size, largest = len(encoded) if kind is PolicyKind.RESOURCE else len(decoded), rules.largest
     if rules.quota < size <= largest:
         size, largest = quota_size(decoded), rules.quota
-    if size > largest:
+    if size > largest and not stored:
         raise PolicyError(PolicyFault.TOO_LARGE, "", f"the policy's size is `{size}`, more than `{largest}`")
     return decoded
 
@@ -207,8 +210,9 @@ def _not_json_text(kind: PolicyKind, text: str) -> str:
 class _Check:
     """One reading of one document. path is what is being read; faults is what was noted on the way."""
 
-    def __init__(self, kind: PolicyKind) -> None:
+    def __init__(self, kind: PolicyKind, managed: bool) -> None:
         self.kind = kind
+        self.managed = managed
         self.rules = _RULES[kind]
         self.faults: list[PolicyError] = []
         self.sids: set[str] = set()
@@ -224,12 +228,10 @@ class _Check:
             self.syntax("Version", "The policy must contain a valid version string")
         if type(decoded.get("Id", "")) is not str:
             self.syntax("Id")
-        if self.rules.version and version != CURRENT_VERSION:
+        if self.managed and version != CURRENT_VERSION:
             self.note(PolicyFault.VERSION, "Version", "Policy document must be version 2012-10-17 or greater.")
         statements = self.statements(decoded)
         principals = [self.statement(statement, index) for index, statement in enumerate(statements)]
-        if self.faults:
-            raise min(self.faults, key=lambda fault: fault.fault.value)
         return Document(version == CURRENT_VERSION, statements, principals)
 
     def statements(self, decoded: dict[str, Any]) -> list[dict[str, Any]]:
@@ -369,8 +371,7 @@ class _Check:
         if name == "NotPrincipal" and statement.get("Effect") == "Allow":
             self.note(PolicyFault.NOT_PRINCIPAL_WITH_ALLOW, path, "Allow with NotPrincipal is not allowed.")
         if not element or not all(element.values() if isinstance(element, dict) else element):
-            self.note(PolicyFault.PRINCIPAL_REQUIRED, path, "Missing required field Principal cannot be empty!")
-            return None
+            self.note(PolicyFault.EMPTY_PRINCIPAL, path, "Missing required field Principal cannot be empty!")
         principals = parse_principals(element)
         if principals is None or (self.rules.principal == "everyone" and element != ANYONE):
             self.note(PolicyFault.INVALID_PRINCIPAL, path, self.invalid_principal(element))

@@ -42,8 +42,8 @@ class PolicySet:
 
 # Allowed to whoever has credentials, even under an explicit deny; policies cannot control these two.
 _NEEDS_NO_PERMISSION: Final = frozenset({"sts:getcalleridentity", "sts:getsessiontoken"})
-# A role's trust policy and a key's policy must themselves allow: service → what such a resource's ARN holds.
-_RESOURCE_POLICY_MUST_ALLOW: Final = {"sts": ":role/", "kms": ":key/"}
+# Resources whose own policy must allow, or nobody may: service → what the ARN holds, the kind of the policy.
+_MUST_ALLOW: Final = {"sts": (":role/", PolicyKind.ROLE_TRUST), "kms": (":key/", PolicyKind.RESOURCE)}
 # What the bucket owner's root may do whatever the bucket policy says, or nobody could mend it.
 _ROOT_MAY_MEND: Final = frozenset({"s3:getbucketpolicy", "s3:putbucketpolicy", "s3:deletebucketpolicy"})
 # Who has no policies of its own: identity, boundary, session and service control policies do not apply.
@@ -61,6 +61,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     """Whether the policies allow the request, and which of them decided."""
     principal, kind, action = request.principal, request.principal.kind, request.action.lower()
     same_account = request.resource_account is None or request.resource_account == principal.account_id
+    by_root = kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)
 
     # 0. Some actions need no permission.
     if action in _NEEDS_NO_PERMISSION and kind not in _WITHOUT_POLICIES:
@@ -75,6 +76,8 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         identity, boundary, session = (), None, None
         if same_account and action in _ROOT_MAY_MEND:
             resource = None
+    elif by_root:
+        identity, boundary = (), None
 
     # 2. "Deny" is looked for first, in every policy: an allow found earlier could not stand.
     denying: list[Statement] = []
@@ -106,8 +109,10 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         form = _name(_ALLOW, resource, action, request, naming, boundary=boundary is not None)
     if (form is Form.FINAL and same_account) or (form and kind in _WITHOUT_POLICIES):
         return _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling)
-    if not form and (not same_account or kind in _WITHOUT_POLICIES or _must_allow(resource, action, request)):
-        return _IMPLICITLY_DENIED[PolicyKind.RESOURCE if resource is None else resource.kind]
+    if not form:
+        needed = _must_allow(resource, action, request)
+        if needed is not None or not same_account or kind in _WITHOUT_POLICIES:
+            return _IMPLICITLY_DENIED[needed or PolicyKind.RESOURCE]
 
     # 5. The caller's own policies. An Allow naming a session's role or user stands in for them in its account.
     stands_in = same_account and form is Form.ISSUER
@@ -117,7 +122,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         return _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling)
     granting: list[Statement] = naming if stands_in else []
     granted_by = PolicyKind.RESOURCE if stands_in else PolicyKind.IDENTITY
-    if not stands_in and _issued_by_root(principal):
+    if by_root and not stands_in:
         granted_by = PolicyKind.SESSION
     elif not stands_in:
         _find(_ALLOW, identity, action, request, granting)
@@ -176,20 +181,16 @@ def _each_allows(levels: Levels, action: str, request: Request, found: list[Stat
     return len(levels) > 0
 
 
-def _must_allow(resource: Policy | None, action: str, request: Request) -> bool:
-    """Whether only the resource's own policy can allow the action."""
+def _must_allow(resource: Policy | None, action: str, request: Request) -> PolicyKind | None:
+    """The kind of the resource's policy, if only that can allow the action."""
     if resource is not None and resource.kind is PolicyKind.ROLE_TRUST:
-        return True
-    part = _RESOURCE_POLICY_MUST_ALLOW.get(action.partition(":")[0])
-    return part is not None and part in request.resource
+        return PolicyKind.ROLE_TRUST
+    part, kind = _MUST_ALLOW.get(action.partition(":")[0], (None, None))
+    return kind if part is not None and part in request.resource else None
 
 
 def _issued_by_root(principal: Principal) -> bool:
-    return (
-        principal.kind is PrincipalKind.FEDERATED_USER
-        and principal.account_id is not None
-        and principal.issuer_id == principal.account_id
-    )
+    return principal.account_id is not None and principal.issuer_id == principal.account_id
 
 
 def _decision(outcome: Outcome, kind: PolicyKind, statements: list[Statement]) -> Decision:

@@ -10,6 +10,7 @@ PutBucketPolicy as recorded in public test suites and issue reports.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
+from typing import Final
 
 
 class PolicyKind(StrEnum):
@@ -42,12 +43,32 @@ class PolicyFault(Enum):
     RESOURCE_PROHIBITED = 12
     PRINCIPAL_PROHIBITED = 13
     PRINCIPAL_REQUIRED = 14
-    INVALID_PRINCIPAL = 15
-    NOT_PRINCIPAL_WITH_ALLOW = 16
-    INVALID_ACTION = 17
-    INVALID_RESOURCE = 18
-    ACTION_FITS_NO_RESOURCE = 19
-    INVALID_CONDITION = 20
+    EMPTY_PRINCIPAL = 15
+    INVALID_PRINCIPAL = 16
+    NOT_PRINCIPAL_WITH_ALLOW = 17
+    INVALID_ACTION = 18
+    INVALID_RESOURCE = 19
+    ACTION_FITS_NO_RESOURCE = 20
+    INVALID_CONDITION = 21
+
+
+# What is asked of a new document only: one that was accepted before can be compiled and means something without it.
+ASKED_OF_NEW: Final = frozenset(
+    {
+        PolicyFault.TOO_LARGE,
+        PolicyFault.VERSION,
+        PolicyFault.LEGACY_PARSING,
+        PolicyFault.DUPLICATE_SID,
+        PolicyFault.SID_CHARACTERS,
+        PolicyFault.RESOURCE_FORMAT,
+        PolicyFault.ACTION_FORMAT,
+        PolicyFault.EMPTY_PRINCIPAL,
+        PolicyFault.INVALID_ACTION,
+        PolicyFault.INVALID_RESOURCE,
+        PolicyFault.ACTION_FITS_NO_RESOURCE,
+        PolicyFault.INVALID_CONDITION,
+    }
+)
 
 
 class PolicyError(ValueError):

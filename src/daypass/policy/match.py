@@ -37,68 +37,59 @@ class Variable(NamedTuple):
 # One element of a pattern. A str stands for itself, whatever characters it holds.
 Token = str | Wildcard | Variable
 
-# A key may hold anything a tag key may: letters, digits, spaces and _.:/=+-@ ; what follows `${` and is
-# neither of these forms is literal text.
-_SPECIAL: Final = re.compile(
-    r"(?P<wildcard>[*?])|\$\{(?:(?P<escaped>[*?$])|(?P<key>[^,{}'\"$*?]+)(?:, *'(?P<default>[^']*)' *)?)\}"
+_WILDCARD: Final = re.compile(r"([*?])")
+# A key may hold whatever a tag key may: letters, digits, spaces and _.:/=+-@ ; nothing here can be read twice.
+_VARIABLE: Final = re.compile(
+    r"\$\{(?:(?P<escaped>[*?$])|(?P<key> *[^,'\"{}$*? ][^,'\"{}$*?]*)(?:, *'(?P<default>[^'}]*)' *)?)\}"
 )
-_WILDCARD: Final = re.compile(r"(?P<wildcard>[*?])")
 
 
 def tokenize(pattern: str, *, wildcards: bool = True, variables: bool = True) -> tuple[Token, ...]:
     """A pattern's elements in order, literal text as long as it runs.
 
-    wildcards: whether `*` and `?` are special. variables: whether `${…}` is, including `${*}`, `${?}`, `${$}`.
+    wildcards: whether `*` and `?` are special. variables: whether `${…}` is, including `${*}`, `${?}`, `${$}`;
+    a `${` that begins none of these is literal text.
     """
     if not variables or "${" not in pattern:
-        if not wildcards or ("*" not in pattern and "?" not in pattern):
-            return (pattern,) if pattern else ()
-        special = _WILDCARD
-    else:
-        special = _SPECIAL
+        return tuple(_plain(pattern, wildcards))
     tokens: list[Token] = []
-    literal: list[str] = []
     position = 0
-    for found in special.finditer(pattern):
-        literal.append(pattern[position : found.start()])
+    for found in _VARIABLE.finditer(pattern):
+        tokens += _plain(pattern[position : found.start()], wildcards)
+        tokens.append(found["escaped"] or Variable(found["key"].strip().lower(), found["default"]))
         position = found.end()
-        token = _token(found, wildcards)
-        if isinstance(token, str):
-            literal.append(token)
+    return _joined(tokens + _plain(pattern[position:], wildcards))
+
+
+def _plain(text: str, wildcards: bool) -> list[Token]:
+    if not wildcards or ("*" not in text and "?" not in text):
+        return [text] if text else []
+    return [Wildcard(piece) if piece in ("*", "?") else piece for piece in _WILDCARD.split(text) if piece]
+
+
+def _joined(tokens: Iterable[Token]) -> tuple[Token, ...]:
+    """The tokens with neighbouring texts made one."""
+    joined: list[Token] = []
+    for token in tokens:
+        last = joined[-1] if joined else None
+        if isinstance(token, str) and isinstance(last, str):
+            joined[-1] = last + token
         else:
-            _flush(literal, tokens)
-            tokens.append(token)
-    literal.append(pattern[position:])
-    _flush(literal, tokens)
-    return tuple(tokens)
-
-
-def _token(found: re.Match[str], wildcards: bool) -> Token:
-    parts = found.groupdict()
-    if (wildcard := parts["wildcard"]) is not None:
-        return Wildcard(wildcard) if wildcards else wildcard
-    if (escaped := parts["escaped"]) is not None:
-        return escaped
-    key = parts["key"].strip().lower()
-    return Variable(key, parts["default"]) if key else found[0]
-
-
-def _flush(literal: list[str], tokens: list[Token]) -> None:
-    text = "".join(literal)
-    literal.clear()
-    if text:
-        tokens.append(text)
+            joined.append(token)
+    return tuple(joined)
 
 
 def resolve(tokens: Iterable[Token], context: Context) -> list[str | Wildcard] | None:
     """The tokens with each variable's value in its place, as literal text; None if one has no value.
 
-    A default stands in for a key that is absent or empty. A multivalued key has no single value to give.
+    A default stands in for a key that is absent or empty. A key with several values has none to give.
     """
     resolved: list[str | Wildcard] = []
     for token in tokens:
         if isinstance(token, Variable):
             value = context.get(token.key)
+            if isinstance(value, tuple) and len(value) == 1:
+                value = value[0]
             if not value and token.default is not None:
                 value = token.default
             if not isinstance(value, str):
@@ -231,7 +222,7 @@ def _runs(head: _Chunk, middle: list[_Chunk], tail: _Chunk) -> TextTest:
             return False
         position = head_length
         for chunk in middle:
-            found = chunk.find(text, position, end)
+            found = _find(chunk, text, position, end)
             if found < 0:
                 return False
             position = found + _length(chunk)
@@ -242,6 +233,10 @@ def _runs(head: _Chunk, middle: list[_Chunk], tail: _Chunk) -> TextTest:
 
 def _length(chunk: _Chunk) -> int:
     return len(chunk) if isinstance(chunk, str) else chunk.length
+
+
+def _find(chunk: _Chunk, text: str, start: int, end: int) -> int:
+    return text.find(chunk, start, end) if isinstance(chunk, str) else chunk.find(text, start, end)
 
 
 def _at(chunk: _Chunk, text: str, start: int) -> bool:

@@ -55,9 +55,9 @@ def resource_fault(resource: str) -> str | None:
 
 def _service_fault(resource: str, parts: list[str]) -> str | None:
     service = parts[2]
-    # Of a shorter ARN IAM takes whatever follows the service for a region.
-    has_region = len(parts) < 5 or parts[3] != ""
-    path = parts[5] if len(parts) == 6 else ""
+    # The missing parts of a short ARN count as `*`.
+    has_region = len(parts) > 3 and parts[3] != ""
+    path = parts[5] if len(parts) == 6 else "*"
     if service == "s3" and has_region and not path.startswith("accesspoint/"):
         return f"Resource {resource} can not contain region information."
     if service == "iam":
