@@ -132,8 +132,14 @@ class _Compiler:
     def field(self, member: Member) -> tuple[str, str, TextReader | None, NodeReader, str | None]:
         """A member of the input: its name, path, reader of a text or of a tree, and the fault of its absence."""
         path = _lower_camel(member.name)
-        read_text = None if _is_compound(member.shape) else self.text(member.shape)
-        return member.name, path, read_text, self.node(member.shape), self.null_fault(path) if member.required else None
+        read_text = None if _is_compound(member.shape) else self.text_reader(member.shape)
+        return (
+            member.name,
+            path,
+            read_text,
+            self.node_reader(member.shape),
+            self.null_fault(path) if member.required else None,
+        )
 
     def null_fault(self, path: str) -> str:
         null = " null" if self.echo else ""
@@ -143,29 +149,29 @@ class _Compiler:
         echoed = f" '{value}'" if self.echo and not secret else ""
         return f"Value{echoed} at '{path}' failed to satisfy constraint: Member must {constraint}"
 
-    def text(self, shape: Shape) -> TextReader:
+    def text_reader(self, shape: Shape) -> TextReader:
         match shape:
             case StringShape():
-                return self.string(shape)
+                return self.string_reader(shape)
             case IntegerShape():
-                return self.integer(shape)
+                return self.integer_reader(shape)
             case BooleanShape():
                 return _read_boolean
             case _:
                 raise ValueError(f"no reading of `{shape.name}` from a form")
 
-    def node(self, shape: Shape) -> NodeReader:
+    def node_reader(self, shape: Shape) -> NodeReader:
         match shape:
             case StructureShape():
-                return self.structure(shape)
+                return self.structure_reader(shape)
             case ListShape():
-                return self.list(shape)
+                return self.list_reader(shape)
             case MapShape():
-                return self.map(shape)
+                return self.map_reader(shape)
             case _:
-                return _leaf(self.text(shape))
+                return _leaf(self.text_reader(shape))
 
-    def string(self, shape: StringShape) -> TextReader:
+    def string_reader(self, shape: StringShape) -> TextReader:
         low, high = _bounds(shape)
         matches = pattern_of(shape.pattern).fullmatch if shape.pattern is not None else None
         enum = frozenset(shape.enum)
@@ -193,7 +199,7 @@ class _Compiler:
         if length > high:
             yield self.fault(value, path, f"have length less than or equal to {high}", secret=secret)
 
-    def integer(self, shape: IntegerShape) -> TextReader:
+    def integer_reader(self, shape: IntegerShape) -> TextReader:
         low, high = shape.min, shape.max
         bound = 1 << (shape.bits - 1)
 
@@ -211,9 +217,9 @@ class _Compiler:
 
         return read
 
-    def structure(self, shape: StructureShape) -> NodeReader:
+    def structure_reader(self, shape: StructureShape) -> NodeReader:
         fields = [
-            (member.name, _lower_camel(member.name), self.node(member.shape), member.required)
+            (member.name, _lower_camel(member.name), self.node_reader(member.shape), member.required)
             for member in shape.members.values()
         ]
         known = shape.members.keys()
@@ -238,8 +244,8 @@ class _Compiler:
 
         return read
 
-    def list(self, shape: ListShape) -> NodeReader:
-        read_element = self.node(shape.element)
+    def list_reader(self, shape: ListShape) -> NodeReader:
+        read_element = self.node_reader(shape.element)
         secret = _holds_secret(shape)
 
         def read(node: Node, path: str, faults: Faults) -> list[Any] | None:
@@ -259,8 +265,8 @@ class _Compiler:
 
         return read
 
-    def map(self, shape: MapShape) -> NodeReader:
-        read_key, read_value = self.node(shape.key), self.node(shape.value)
+    def map_reader(self, shape: MapShape) -> NodeReader:
+        read_key, read_value = self.node_reader(shape.key), self.node_reader(shape.value)
         secret = _holds_secret(shape)
 
         def read(node: Node, path: str, faults: Faults) -> dict[str, Any] | None:
