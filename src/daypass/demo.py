@@ -167,6 +167,7 @@ def play(report: Callable[[str], None], show: Callable[[Row], None]) -> bool:
     if find_spec("boto3") is None or find_spec("moto") is None:
         raise DemoFault("the demo needs boto3 and moto: pip install 'daypass[demo]'")
     with ExitStack() as stack:
+        stack.enter_context(_alone())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daypass-demo-")))
         stack.enter_context(_ending_in_order())
         report("Starting Daypass and an S3 backend on this machine's loopback address …")
@@ -394,8 +395,8 @@ class _World:
 
     def perform(self, number: int, attempt: _Attempt) -> Row:
         """Makes the request, and looks up in the audit log who decided it."""
+        from botocore import xform_name  # type: ignore[import-untyped]  # because it ships no types
         from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # because it ships no types
-        from botocore.xform_name import xform_name  # type: ignore[import-untyped]  # because it ships no types
 
         call = getattr(self.client(attempt.service, attempt.keys), xform_name(attempt.operation))
         try:
@@ -472,7 +473,7 @@ def _process(command: Sequence[str], output: Path, settings: Mapping[str, str]) 
     with output.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603  our own commands, no shell
             command,
-            env={**_environment(), **settings},
+            env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -489,14 +490,26 @@ def _process(command: Sequence[str], output: Path, settings: Mapping[str, str]) 
             process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """Our environment without the settings of another Daypass or of AWS: the demo is on its own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("DAYPASS_", "AWS_"))}
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Takes the settings of AWS and of another Daypass out of the environment: the demo is on its own."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "DAYPASS_"))}
+    for name in before:
+        del os.environ[name]
+    # boto3 would read the user's own profile, and ask the network for more settings.
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    os.environ |= nowhere
+    try:
+        yield
+    finally:
+        for name in nowhere:
+            del os.environ[name]
+        os.environ |= before
 
 
 def _run_to_end(*arguments: str) -> str:
     done = subprocess.run(  # noqa: S603  our own command, no shell
-        [*_DAYPASS, *arguments], env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+        [*_DAYPASS, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     if done.returncode != 0:
         raise DemoFault(f"`daypass {arguments[0]}` failed: {done.stderr.strip()}")

@@ -51,7 +51,7 @@ class Seen:
         return client
 
 
-def play(server: Daypass, backend: Backend, seen: Seen) -> None:
+def play(server: Daypass, backend: Backend, seen: Seen, bucket: str) -> None:
     """Everything that a server meets in its life: uses, denials, refusals and nonsense."""
     seen.keys(server.root)
     seen.secrets.add(backend.secret_access_key)
@@ -64,15 +64,15 @@ def play(server: Daypass, backend: Backend, seen: Seen) -> None:
     )
     proxy = seen.keys(Keys.of(iam.create_access_key(UserName="proxy")["AccessKey"]))
     root_s3 = seen.watch(server.client("s3", server.root))
-    root_s3.create_bucket(Bucket="secrets-run")
+    root_s3.create_bucket(Bucket=bucket)
     sts = seen.watch(server.client("sts", proxy))
-    narrow = policy(allow("s3:*", "arn:aws:s3:::secrets-run/bob/*"))
+    narrow = policy(allow("s3:*", f"arn:aws:s3:::{bucket}/bob/*"))
     bob = seen.keys(Keys.of(sts.get_federation_token(Name="Bob", Policy=narrow)["Credentials"]))
 
     s3 = seen.watch(server.client("s3", bob))
-    s3.put_object(Bucket="secrets-run", Key="bob/a", Body=b"x" * 100_000)
-    s3.get_object(Bucket="secrets-run", Key="bob/a")["Body"].read()
-    fetch("GET", seen.url(s3.generate_presigned_url("get_object", {"Bucket": "secrets-run", "Key": "bob/a"})))
+    s3.put_object(Bucket=bucket, Key="bob/a", Body=b"x" * 100_000)
+    s3.get_object(Bucket=bucket, Key="bob/a")["Body"].read()
+    fetch("GET", seen.url(s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "bob/a"})))
 
     # Denied, refused, malformed.
     assert bob.session_token is not None
@@ -88,13 +88,13 @@ def play(server: Daypass, backend: Backend, seen: Seen) -> None:
         for service, call in (
             ("sts", lambda client: client.get_caller_identity()),
             ("iam", lambda client: client.list_users()),
-            ("s3", lambda client: client.get_object(Bucket="secrets-run", Key="bob/a")),
+            ("s3", lambda client: client.get_object(Bucket=bucket, Key="bob/a")),
         ):
             with pytest.raises(ClientError):
                 call(seen.watch(server.client(service, keys)))
     for call in (
-        lambda: s3.get_object(Bucket="secrets-run", Key="eve/a"),
-        lambda: s3.get_bucket_acl(Bucket="secrets-run"),
+        lambda: s3.get_object(Bucket=bucket, Key="eve/a"),
+        lambda: s3.get_bucket_acl(Bucket=bucket),
         lambda: seen.watch(server.client("iam", bob)).list_users(),
         lambda: seen.watch(server.client("sts", bob)).get_federation_token(Name="Eve"),
         lambda: sts.get_federation_token(Name="Bob", Policy="{"),
@@ -102,17 +102,16 @@ def play(server: Daypass, backend: Backend, seen: Seen) -> None:
     ):
         with pytest.raises(ClientError):
             call()
-    fetch("GET", seen.url(s3.generate_presigned_url("get_object", {"Bucket": "secrets-run", "Key": "eve/a"})))
-    fetch(
-        "GET", seen.url(s3.generate_presigned_url("get_object", {"Bucket": "b"}, ExpiresIn=1).replace("Expires", "E"))
-    )
+    fetch("GET", seen.url(s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "eve/a"})))
+    unusable = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "bob/a"}).replace("Expires", "E")
+    fetch("GET", seen.url(unusable))
     for nonsense in (
         {"Authorization": f"AWS4-HMAC-SHA256 Credential={bob.secret_access_key}"},
         {"Authorization": f"Bearer {bob.session_token}"},
         {"X_Amz_Security_Token": bob.session_token},
     ):
         fetch("POST", f"{server.url}/", b"Action=GetCallerIdentity&Version=2011-06-15", **nonsense)
-        fetch("GET", f"{server.url}/secrets-run/bob/a?{quote(bob.session_token)}", **nonsense)
+        fetch("GET", f"{server.url}/{bucket}/bob/a?{quote(bob.session_token)}", **nonsense)
 
     done = daypass_command("token", "Bob", environment=aws_environment(server, bob))
     assert done.returncode == 1
@@ -124,7 +123,7 @@ def test_no_secret_token_or_signature_is_in_any_log_or_in_the_audit_or_in_clear_
 ) -> None:
     seen = Seen()
     with running(tmp_path / "data", backend=moto_backend) as server:
-        play(server, moto_backend, seen)
+        play(server, moto_backend, seen, "secrets-run")
     # And once more by a server that opens what the first one left.
     with running(tmp_path / "data", backend=moto_backend) as again, contextlib.suppress(ClientError):
         seen.watch(again.client("sts", again.root)).get_federation_token(Name="x" * 2)
@@ -141,21 +140,21 @@ def test_no_secret_token_or_signature_is_in_any_log_or_in_the_audit_or_in_clear_
 def test_the_audit_log_says_who_what_and_why_for_every_request(tmp_path: Path, moto_backend: Backend) -> None:
     with running(tmp_path / "data", backend=moto_backend) as server:
         seen = Seen()
-        play(server, moto_backend, seen)
+        play(server, moto_backend, seen, "audited-run")
         records = [json.loads(line) for line in (server.data / "audit.jsonl").read_text().splitlines()]
     assert {record["decision"] for record in records} == {"Allowed", "ImplicitlyDenied", "Refused"}
     bobs = [
         record for record in records if record["caller_arn"] == f"arn:aws:sts::{server.account_id}:federated-user/Bob"
     ]
     got = next(record for record in bobs if record["action"] == "s3:GetObject" and record["decision"] == "Allowed")
-    assert got["resource"] == "arn:aws:s3:::secrets-run/bob/a"
+    assert got["resource"] == "arn:aws:s3:::audited-run/bob/a"
     assert got["caller_type"] == "federated-user"
     assert got["source_ip"] == "127.0.0.1"
     assert {statement.partition("/")[0] for statement in got["statements"]} == {
         "identity-based policy",
         "session policy",
     }
-    denied = next(record for record in bobs if record["resource"] == "arn:aws:s3:::secrets-run/eve/a")
+    denied = next(record for record in bobs if record["resource"] == "arn:aws:s3:::audited-run/eve/a")
     assert (denied["decision"], denied["decided_by"]) == ("ImplicitlyDenied", "session policy")
     assert (denied["statements"], denied["error"]) == ([], "AccessDenied")
     issued = next(record for record in records if record["action"] == "sts:GetFederationToken" and not record["error"])

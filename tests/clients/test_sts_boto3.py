@@ -197,7 +197,7 @@ def test_a_policy_over_2048_characters_is_echoed_whole(sts: Any) -> None:
 
 MALFORMED = [
     ("not JSON", "{", "The policy is not in the valid JSON format."),
-    ("JSON, but no policy", '{"Statement":[{"Effect":"Allow"}]}', "Syntax errors in policy."),
+    ("JSON, but no policy", '{"Statement": 1}', "Syntax errors in policy."),
     (
         "a principal",
         json.dumps({"Version": "2012-10-17", "Statement": [{**allow("s3:*", "*"), "Principal": "*"}]}),
