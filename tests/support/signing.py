@@ -136,7 +136,9 @@ def with_header(request: RawRequest, name: bytes, change: Callable[[bytes], byte
     return replace(request, headers=tuple(headers))
 
 
-def with_authorization(request: RawRequest, pattern: str, replacement: str) -> RawRequest:
+def with_authorization(
+    request: RawRequest, pattern: str, replacement: str | Callable[[re.Match[str]], str]
+) -> RawRequest:
     """The request with a part of its Authorization header otherwise."""
     return with_header(
         request, b"authorization", lambda value: re.sub(pattern, replacement, value.decode("latin-1")).encode("latin-1")
