@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from daypass.token import KEY_BYTES, SALT_BYTES, KeyRing, Session, seal
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import Fault, SignatureFault
+from support.values import replace
 from support.memory import MemoryIdentities
 from support.signing import (
     AT,
     HOST,
     Credentials,
+    altered,
     header_signed,
     payload_hash,
     query_signed,
@@ -71,17 +73,17 @@ class World:
     def session(self, issuer_id: str | None = None, *, ring: KeyRing = RING, **changes: Any) -> Credentials:
         """Credentials of Bob, issued by alice at AT for an hour unless said otherwise."""
         access_key_id = self.identities.make_id(names.TEMPORARY_KEY, ACCOUNT)
-        session = Session(
-            kind="federated-user",
-            account_id=ACCOUNT,
-            access_key_id=access_key_id,
-            secret=Secret(SESSION_SECRET),
-            name="Bob",
-            issuer_id=issuer_id or self.alice.user_id,
-            issued=AT,
-            expires=AT + timedelta(hours=1),
-        )
-        token = seal(replace(session, **changes), ring, access_key_id.encode().ljust(SALT_BYTES, b"\x00"))
+        fields: dict[str, Any] = {
+            "kind": "federated-user",
+            "account_id": ACCOUNT,
+            "access_key_id": access_key_id,
+            "secret": Secret(SESSION_SECRET),
+            "name": "Bob",
+            "issuer_id": issuer_id or self.alice.user_id,
+            "issued": AT,
+            "expires": AT + timedelta(hours=1),
+        }
+        token = seal(Session(**{**fields, **changes}), ring, access_key_id.encode().ljust(SALT_BYTES, b"\x00"))
         return Credentials(access_key_id, SESSION_SECRET, token)
 
     def recreate_alice(self) -> User:
@@ -233,10 +235,10 @@ def of_a_service_without_a_form(world: World, service: str) -> RawRequest:
 CASES: dict[tuple[str, str], Case] = {
     ("BROKEN_ESCAPE", "a broken escape in the query string"): in_header(as_is, query=b"a=%zz"),
     ("TWO_LOCATIONS", "a signature in the header and one in the query string"): in_header(
-        lambda request: replace(request, query=b"X-Amz-Algorithm=AWS4-HMAC-SHA256")
+        lambda request: altered(request, query=b"X-Amz-Algorithm=AWS4-HMAC-SHA256")
     ),
     ("REPEATED_HEADER", "two Host headers"): in_header(
-        lambda request: replace(request, headers=((b"host", b"h"), *request.headers))
+        lambda request: altered(request, headers=((b"host", b"h"), *request.headers))
     ),
     ("TOO_LONG", "an Authorization header of 9,000 bytes"): rewritten("Signature=", "Signature=" + "0" * 9000),
     ("ALGORITHM", "another scheme in the header"): authorized(b"Bearer eyJhbGciOi"),
@@ -261,7 +263,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("CONTENT_HASH_ABSENT", "no x-amz-content-sha256"): without(b"x-amz-content-sha256"),
     ("HOST_NOT_SIGNED", "Host not signed"): rewritten("host;", ""),
     ("HEADERS_NOT_SIGNED", "an x-amz header not signed"): in_header(
-        lambda request: replace(request, headers=(*request.headers, (b"x-amz-acl", b"public-read")))
+        lambda request: altered(request, headers=(*request.headers, (b"x-amz-acl", b"public-read")))
     ),
     ("HEADER_DATE", "a date in another form"): in_header(
         lambda request: with_header(request, b"x-amz-date", lambda _: b"noon")
@@ -310,7 +312,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("SIGNATURE", "a good token and a wrong secret"): lambda world, service: header_signed(
         replace(world.session(), secret="wrong"), service
     ),
-    ("SIGNATURE", "a body that is not the one signed"): in_header(lambda request: replace(request, body=b"other")),
+    ("SIGNATURE", "a body that is not the one signed"): in_header(lambda request: altered(request, body=b"other")),
     ("SIGNATURE", "UNSIGNED-PAYLOAD"): lambda world, service: signed_unsigned_payload(world),
 }
 
@@ -416,7 +418,7 @@ def test_a_damaged_token_is_reported_before_a_wrong_signature(world: World) -> N
 
 
 def test_a_signature_of_another_time_is_reported_before_a_damaged_token(world: World) -> None:
-    request = replace(damaged(world, "sts"), received=AT + timedelta(hours=1))
+    request = altered(damaged(world, "sts"), received=AT + timedelta(hours=1))
     with pytest.raises(SignatureFault) as raised:
         sigv4.read_claim(request)
     assert raised.value.fault is Fault.TOO_OLD
@@ -530,7 +532,7 @@ def test_a_declared_hash_does_not_stand_for_the_body_outside_s3(world: World) ->
         world.alice_key, "sts", body=body, headers=((b"x-amz-content-sha256", sha256(body).encode()),)
     )
     assert world.caller(request).user == world.alice
-    assert world.refusal(replace(request, body=b"Action=GetFederationToken")).code == "SignatureDoesNotMatch"
+    assert world.refusal(altered(request, body=b"Action=GetFederationToken")).code == "SignatureDoesNotMatch"
 
 
 # ---- what is kept ------------------------------------------------------------------------------------------

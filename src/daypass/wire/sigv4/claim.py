@@ -15,11 +15,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from daypass import limits
 from daypass.wire.http import Headers, RawRequest
@@ -57,8 +59,7 @@ _TEXTS_CACHED: Final = 256
 _CACHED_CHARS: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What a request says of its signature. Nothing in it is proven.
 
     date, region, service, terminator: the credential scope.
@@ -74,13 +75,18 @@ class Claim:
     region: str
     service: str
     signed_headers: tuple[str, ...]
-    signature: str = field(repr=False)
+    signature: str
     amz_date: str
     request_time: datetime
     expires_seconds: int | None
-    session_token: str | None = field(repr=False)
+    session_token: str | None
     declared_payload_hash: str | None
     terminator: str = TERMINATOR
+
+    def __repr__(self) -> str:
+        """Token and signature stay out."""
+        scope = f"{self.date}/{self.region}/{self.service}/{self.terminator}"
+        return f"Claim({self.location}, {self.access_key_id}/{scope}, {self.amz_date})"
 
 
 @dataclass(frozen=True, slots=True)
