@@ -337,7 +337,7 @@ def test_a_federated_user_is_held_to_prefix_and_source_and_a_header_changes_neit
     session = federate(server, user, "narrow", here)
     assert raw_s3.call(session, "GET", url).status == 200
     for other in (f"{server.url}/{bucket}?list-type=2", f"{server.url}/{bucket}?list-type=2&prefix="):
-        colliding = {"s3-prefix": "mine/", "prefix": "mine/", "s3:prefix": "mine/"}
+        colliding = {"s3-prefix": "mine/", "prefix": "mine/", "s3_prefix": "mine/"}
         assert raw_s3.call(session, "GET", other, unsigned=colliding).code == "AccessDenied"
     assert raw_s3.call(session, "GET", url + "&prefix=other%2F").code == "InvalidArgument"
 

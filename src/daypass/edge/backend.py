@@ -59,6 +59,9 @@ _PASSED_ON: Final = frozenset(
     }
 )
 
+# Of these alone the backend's words are passed on too: what is wrong with the argument only it knows.
+_IN_ITS_WORDS: Final = frozenset({"BadDigest", "InvalidArgument", "InvalidRequest", "InvalidTag", "NotImplemented"})
+
 # An answer to HEAD has no body to read a code from.
 _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {404: "NoSuchKey", 405: "MethodNotAllowed", 412: "PreconditionFailed", 416: "InvalidRange", 501: "NotImplemented"}
@@ -104,7 +107,7 @@ async def error_of(response: UpstreamResponse, target: str, **details: str) -> S
         code = "NoSuchBucket" if response.status == 404 and target == "bucket" else _BY_STATUS.get(response.status)
         message = None
     if code in _PASSED_ON:
-        return s3_error(code, message, **details)
+        return s3_error(code, message if code in _IN_ITS_WORDS else None, **details)
     _log.error(
         "the S3 backend answered %d %s to the gateway: %s", response.status, code or "without a code", message or "-"
     )

@@ -100,8 +100,10 @@ class Gateway:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
         if self._upstream is None:
             raise not_implemented("no S3 backend is configured here")
+        if isinstance(claim, SignatureFault):
+            raise service_error(claim, "s3")
         # 1. What is asked: an operation that the model knows and that is served, with parameters that are acted on.
-        call = read_call(request, presigned=isinstance(claim, Claim) and claim.location == "query")
+        call = read_call(request, presigned=claim is not None and claim.location == "query")
         trail.operation = call.operation.name
         row = ROWS.get(call.operation.name)
         if row is None:
@@ -109,8 +111,6 @@ class Gateway:
         s3.refuse_unserved(call, row)
 
         # 2. Who asks.
-        if isinstance(claim, SignatureFault):
-            raise service_error(claim, "s3")
         _check_service(claim)
         payload_hash = _payload_hash(request, claim)
         caller: Caller | Anonymous = ANONYMOUS

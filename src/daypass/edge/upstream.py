@@ -149,7 +149,7 @@ class Upstream:
     async def exchange(
         self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b""
     ) -> AsyncIterator[UpstreamResponse]:
-        """One request and its answer; the connection is closed at once if the answer is left unread.
+        """One request and its answer; the connection is closed at once if either is left unfinished.
 
         body: exactly content_length bytes. If it raises, the connection is closed with the request unfinished.
 
@@ -159,15 +159,17 @@ class Upstream:
         target = request.path + (b"?" + request.query if request.query else b"")
         url = URL(self._origin + target.decode("ascii"), encoded=True)
         loop = asyncio.get_running_loop()
+        unsent = 0 if isinstance(body, bytes) else request.content_length or 0
         try:
             # aiohttp bounds the wait for an answer, but not a backend that stops taking the body.
             async with asyncio.timeout(limits.UPSTREAM_IDLE_SECONDS) as patience:
 
                 async def watched(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+                    nonlocal unsent
                     async for chunk in chunks:
+                        unsent -= len(chunk)
                         patience.reschedule(loop.time() + limits.UPSTREAM_IDLE_SECONDS)
                         yield chunk
-                    patience.reschedule(loop.time() + limits.UPSTREAM_IDLE_SECONDS)
 
                 response = await self._session.request(
                     request.method,
@@ -183,7 +185,7 @@ class Upstream:
         try:
             yield UpstreamResponse(response)
         finally:
-            if response.content.at_eof():
+            if response.content.at_eof() and unsent == 0:
                 response.release()
             else:
                 response.close()

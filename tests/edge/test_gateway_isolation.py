@@ -1,0 +1,456 @@
+"""What passes between a client and the backend, byte by byte; and what a hostile or broken backend can do: nothing.
+
+Behind the gateway is a backend that records every request and answers as each test tells it to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+
+from support import raw_s3
+from support.raw_s3 import Answer
+from support.recording_backend import RecordingBackend, recording
+from support.server import Daypass, Keys, allow, policy, running
+
+BUCKET = "recorded-bucket"
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[RecordingBackend]:
+    with recording() as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def server(recorder: RecordingBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
+    with running(tmp_path_factory.mktemp("isolation") / "data", backend=recorder.backend) as daypass:
+        daypass.client("s3", daypass.root).create_bucket(Bucket=BUCKET)
+        yield daypass
+
+
+@pytest.fixture(autouse=True)
+def _fresh(recorder: RecordingBackend, server: Daypass) -> None:
+    recorder.reset()
+
+
+@pytest.fixture(scope="module")
+def session(server: Daypass) -> Keys:
+    user = server.new_user("isolated", allow(["s3:*", "sts:*"], "*"))
+    answer = server.client("sts", user).get_federation_token(Name="Isolated", Policy=policy(allow("s3:*", "*")))
+    return Keys.of(answer["Credentials"])
+
+
+def put(server: Daypass, keys: Keys, body: bytes = b"body", **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return raw_s3.call(keys, "PUT", f"{server.url}/{BUCKET}/key", named, body)
+
+
+def get(server: Daypass, keys: Keys, target: str = "key") -> Answer:
+    return raw_s3.call(keys, "GET", f"{server.url}/{BUCKET}/{target}")
+
+
+def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def error(code: str, message: str = "the backend's own words") -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+
+
+# ---- what the backend gets ---------------------------------------------------------------------------------
+
+
+def test_the_backend_gets_a_request_of_the_gateways_own_and_nothing_of_the_clients(
+    server: Daypass, recorder: RecordingBackend, session: Keys
+) -> None:
+    sent = put(
+        server,
+        session,
+        Cookie="a=b",
+        Connection="keep-alive, X-Hop",
+        X_Hop="1",
+        X_Forwarded_For="203.0.113.7",
+        X_Http_Method_Override="DELETE",
+        Accept_Encoding="gzip",
+        User_Agent="client/1",
+        Content_Type="text/plain",
+        x_amz_meta_colour="blue",
+        x_amz_checksum_crc32="AAAAAA==",
+    )
+    assert sent.status == 200
+    (request,) = recorder.requests
+    assert (request.method, request.target, request.body) == ("PUT", f"/{BUCKET}/key", b"body")
+    assert request.headers.keys() == {
+        "host",
+        "x-amz-date",
+        "x-amz-content-sha256",
+        "authorization",
+        "content-length",
+        "content-type",
+        "x-amz-meta-colour",
+        "x-amz-checksum-crc32",
+    }
+    assert request.headers["host"] == f"127.0.0.1:{recorder.port}"
+    assert "Credential=RECORDINGKEY/" in request.headers["authorization"]
+    assert "content-type;host;x-amz-checksum-crc32;x-amz-content-sha256;x-amz-date" in request.headers["authorization"]
+    assert request.headers["x-amz-content-sha256"] == hashlib.sha256(b"body").hexdigest()
+
+
+@pytest.mark.parametrize("form", ["header", "presigned"])
+def test_a_clients_session_token_never_reaches_the_backend(
+    server: Daypass, recorder: RecordingBackend, session: Keys, form: str
+) -> None:
+    """rclone GHSA-gx4c-2hqx-cw2r: session tokens sent on to another host."""
+    assert session.session_token is not None
+    if form == "header":
+        assert get(server, session).status == 200
+    else:
+        assert raw_s3.send("GET", raw_s3.presigned(session, "GET", f"{server.url}/{BUCKET}/key")).status == 200
+    (request,) = recorder.requests
+    assert session.session_token not in str(request)
+    assert session.access_key_id not in str(request)
+    assert "x-amz-security-token" not in str(request).lower()
+    assert request.target == f"/{BUCKET}/key"
+
+
+@pytest.mark.parametrize("key", ["a%2Fb", "a%2fb", "a/b", "%61/b", "a%252Fb", "a+b", "a%20b", "a//b", "%7Ea", "~a"])
+def test_the_key_that_was_decided_on_is_the_key_that_is_asked_for(
+    server: Daypass, recorder: RecordingBackend, key: str
+) -> None:
+    """trino aws-proxy decodes a `+` for its policy check and forwards the raw path: two keys."""
+    # A signature is over the canonical escapes, whichever the client sends.
+    canonical = "/".join(quote(unquote(segment), safe="") for segment in key.split("/"))
+    headers = raw_s3.signed_headers(server.root, "GET", f"{server.url}/{BUCKET}/{canonical}")
+    answered = raw_s3.send("GET", f"{server.url}/{BUCKET}/{key}", headers)
+    (record,) = server.audit(answered.headers["x-amz-request-id"])
+    (request,) = recorder.requests
+    decided = record["resource"].removeprefix(f"arn:aws:s3:::{BUCKET}/")
+    assert decided == unquote(key)
+    assert request.target == f"/{BUCKET}/{quote(decided)}"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "key?acl",
+        "key?tagging",
+        "key?acl&tagging",
+        "key?frobnicate",
+        "key?versionId=1&versionId=2",
+        "key?uploadId=1",
+        "../other/key",
+        "%2e%2e/other",
+        "a/..%2Fb",
+        "?list-type=2&prefix=a&prefix=b",
+        "?list-type=2&fetch-owner=true",
+        "?list-type=2&x=1",
+        "?versions",
+        "?uploads",
+    ],
+)
+def test_what_is_not_served_never_reaches_the_backend(server: Daypass, recorder: RecordingBackend, target: str) -> None:
+    refused = get(server, server.root, target)
+    assert refused.status in (400, 501)
+    assert recorder.requests == []
+
+
+def test_headers_that_a_store_keeps_for_itself_are_refused(
+    server: Daypass, recorder: RecordingBackend, session: Keys
+) -> None:
+    """MinIO CVE-2026-34204: replication headers accepted from clients."""
+    for name in ("x-amz-replication-status", "x-amz-bucket-replication", "x-amz-copy-source-if-match", "x-amz-foo"):
+        assert put(server, session, **{name: "REPLICA"}).code == "NotImplemented"
+    assert put(server, session, **{"x-amz-copy-source": "/other/key"}).code == "NotImplemented"
+    assert recorder.requests == []
+
+
+def test_tags_reach_the_backend_as_the_policy_saw_them(server: Daypass, recorder: RecordingBackend) -> None:
+    assert put(server, server.root, x_amz_tagging="a+b=1&%63=2").status == 200
+    assert recorder.requests[0].headers["x-amz-tagging"] == "a%20b=1&c=2"
+    assert put(server, server.root, x_amz_tagging="Team=a&team=b").code == "InvalidTag"
+    assert put(server, server.root, x_amz_tagging="a=1&a=2").code == "InvalidTag"
+    assert len(recorder.requests) == 1
+
+
+# ---- bodies ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 65_536, 300_000])
+def test_a_body_that_is_not_the_declared_one_never_reaches_the_backend_whole(
+    server: Daypass, recorder: RecordingBackend, size: int
+) -> None:
+    body, declared = b"x" * size, hashlib.sha256(b"y" * size).hexdigest()
+    refused = raw_s3.call(server.root, "PUT", f"{server.url}/{BUCKET}/key", body=body, payload_hash=declared)
+    assert refused.code == "XAmzContentSHA256Mismatch"
+    assert refused.element("S3ComputedContentSHA256") == hashlib.sha256(body).hexdigest()
+    assert get(server, server.root).status == 200
+    assert [request.method for request in recorder.requests if request.complete] == ["GET"]
+    (allowed, record) = server.audit(refused.headers["x-amz-request-id"])
+    assert (allowed["decision"], record["decision"]) == ("Allowed", "Refused")
+    assert record["error"] == "XAmzContentSHA256Mismatch"
+
+
+def test_an_empty_body_that_was_declared_to_be_another_does_not_reach_the_backend(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    declared = hashlib.sha256(b"something").hexdigest()
+    for method in ("PUT", "GET", "DELETE"):
+        body = b"" if method == "PUT" else None
+        refused = raw_s3.call(server.root, method, f"{server.url}/{BUCKET}/key", body=body, payload_hash=declared)
+        assert refused.code == "XAmzContentSHA256Mismatch"
+    assert recorder.requests == []
+
+
+def test_an_unsigned_payload_is_declared_unsigned_to_the_backend_too(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    url = f"{server.url}/{BUCKET}/key"
+    assert raw_s3.call(server.root, "PUT", url, body=b"any", payload_hash="UNSIGNED-PAYLOAD").status == 200
+    assert recorder.requests[0].headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code", "status"),
+    [
+        ({"Transfer-Encoding": "chunked"}, "MissingContentLength", 411),
+        ({"Content-Encoding": "aws-chunked"}, "NotImplemented", 501),
+        ({"Content-Length": str(5 * 1024**3 + 1)}, "EntityTooLarge", 400),
+    ],
+)
+def test_a_body_that_cannot_be_passed_through_is_refused(
+    server: Daypass, recorder: RecordingBackend, headers: dict[str, str], code: str, status: int
+) -> None:
+    url = f"{server.url}/{BUCKET}/key"
+    signed = raw_s3.signed_headers(server.root, "PUT", url, payload_hash="UNSIGNED-PAYLOAD")
+    refused = raw_s3.send("PUT", url, {**signed, **headers}, b"0\r\n\r\n")
+    assert (refused.code, refused.status) == (code, status)
+    assert recorder.requests == []
+
+
+def test_a_body_where_none_belongs_is_refused(server: Daypass, recorder: RecordingBackend) -> None:
+    url = f"{server.url}/{BUCKET}/key"
+    assert raw_s3.call(server.root, "DELETE", url, body=b"body").code == "UnexpectedContent"
+    assert recorder.requests == []
+
+
+def test_a_refused_upload_is_refused_before_its_body_is_sent(server: Daypass, recorder: RecordingBackend) -> None:
+    """`Expect: 100-continue`: the client waits, hears no, and the connection is not used again, for the server
+    would take the next request for the body."""
+    nobody = server.new_user("expectant")
+    url = urlsplit(f"{server.url}/{BUCKET}/key")
+    headers = raw_s3.signed_headers(nobody, "PUT", url.geturl(), payload_hash="UNSIGNED-PAYLOAD")
+    with socket.create_connection((str(url.hostname), url.port or 0), timeout=10) as connection:
+        head = [f"PUT {url.path} HTTP/1.1", f"Host: {url.netloc}", "Expect: 100-continue", "Content-Length: 1000000"]
+        head += [f"{name}: {value}" for name, value in headers.items()]
+        connection.sendall("\r\n".join([*head, "", ""]).encode())
+        received = b""
+        while chunk := connection.recv(65_536):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 403")
+    assert b"connection: close" in received.lower()
+    assert recorder.requests == []
+
+
+def test_an_allowed_upload_that_waits_for_100_continue_is_told_to_go_on(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    client = server.client("s3", server.root)
+    client.put_object(Bucket=BUCKET, Key="key", Body=b"x" * 200_000)  # boto3 sends Expect: 100-continue
+    assert recorder.requests[0].body == b"x" * 200_000
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_nothing_whole_at_the_backend(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    url = urlsplit(f"{server.url}/{BUCKET}/key")
+    headers = raw_s3.signed_headers(server.root, "PUT", url.geturl(), payload_hash="UNSIGNED-PAYLOAD")
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection.putrequest("PUT", url.path)
+    for name, value in {**headers, "Content-Length": "1000000"}.items():
+        connection.putheader(name, value)
+    connection.endheaders(b"x" * 500_000)
+    connection.close()
+    assert recorder.wait_for(lambda: len(recorder.requests) == 1)
+    assert not recorder.requests[0].complete
+
+
+def test_a_client_that_leaves_a_download_ends_it_at_the_backend(server: Daypass, recorder: RecordingBackend) -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+    recorder.answer = lambda _: endless + b"x" * 50_000_000
+    url = urlsplit(f"{server.url}/{BUCKET}/key")
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection.request("GET", url.path, headers=raw_s3.signed_headers(server.root, "GET", url.geturl()))
+    assert connection.getresponse().read(1000) == b"x" * 1000
+    closed = recorder.connections_closed
+    connection.sock.close()
+    connection.close()
+    assert recorder.wait_for(lambda: recorder.connections_closed > closed)
+
+
+# ---- what the client gets ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_backends_redirect_is_not_followed_and_not_shown(
+    server: Daypass, recorder: RecordingBackend, status: str, method: str
+) -> None:
+    """trino aws-proxy follows redirects with a re-signed request; rclone GHSA-8mxv-9xhp-86h4."""
+    elsewhere = f"http://127.0.0.1:{recorder.port}/elsewhere"
+    recorder.answer = lambda _: answer(status, Location=elsewhere)
+    refused = put(server, server.root) if method == "PUT" else get(server, server.root)
+    assert (refused.code, refused.status) == ("ServiceUnavailable", 503)
+    assert "location" not in refused.headers
+    assert len(recorder.requests) == 1
+
+
+def test_only_the_operations_own_headers_come_back(server: Daypass, recorder: RecordingBackend) -> None:
+    recorder.answer = lambda _: answer(
+        "200 OK",
+        b"body",
+        ETag='"e"',
+        Content_Type="text/plain",
+        x_amz_meta_colour="blue",
+        x_amz_version_id="v1",
+        Set_Cookie="a=b",
+        Server="backend/1",
+        x_amz_request_id="the backend's",
+        x_amz_content_sha256="hash",
+        x_backend_secret="x",
+        Access_Control_Allow_Origin="*",
+    )
+    answered = get(server, server.root)
+    assert answered.body == b"body"
+    assert answered.headers.keys() == {
+        "etag",
+        "content-type",
+        "content-length",
+        "x-amz-meta-colour",
+        "x-amz-version-id",
+        "x-amz-request-id",
+        "x-amz-id-2",
+        "date",
+    }
+    assert answered.headers["x-amz-request-id"] != "the backend's"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("403 Forbidden", "SignatureDoesNotMatch"),
+        ("403 Forbidden", "InvalidAccessKeyId"),
+        ("403 Forbidden", "AccessDenied"),
+        ("403 Forbidden", "RequestTimeTooSkewed"),
+        ("400 Bad Request", "ExpiredToken"),
+        ("400 Bad Request", "AuthorizationHeaderMalformed"),
+        ("500 Internal Server Error", "InternalError"),
+    ],
+)
+def test_a_backend_that_refuses_the_gateway_is_not_the_clients_fault(
+    server: Daypass, recorder: RecordingBackend, status: str, code: str
+) -> None:
+    recorder.answer = lambda _: answer(status, error(code, "RECORDINGKEY is wrong"))
+    refused = get(server, server.root)
+    assert (refused.code, refused.status) == ("ServiceUnavailable", 503)
+    assert b"RECORDINGKEY" not in refused.body
+    assert code in server.output.read_text()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("404 Not Found", "NoSuchKey"),
+        ("404 Not Found", "NoSuchVersion"),
+        ("412 Precondition Failed", "PreconditionFailed"),
+        ("416 Range Not Satisfiable", "InvalidRange"),
+        ("405 Method Not Allowed", "MethodNotAllowed"),
+        ("503 Slow Down", "SlowDown"),
+    ],
+)
+def test_a_backends_error_about_the_request_is_written_anew(
+    server: Daypass, recorder: RecordingBackend, status: str, code: str
+) -> None:
+    recorder.answer = lambda _: answer(status, error(code), x_amz_request_id="the backend's", x_leak="y")
+    refused = get(server, server.root)
+    assert (refused.code, refused.status) == (code, int(status[:3]))
+    assert b"the backend" not in refused.body
+    assert "x-leak" not in refused.headers
+    head = raw_s3.call(server.root, "HEAD", f"{server.url}/{BUCKET}/key")
+    assert (head.status, head.body) == (int(status[:3]), b"")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not xml",
+        b"<Error><Code>NoSuchKey</Code>",
+        b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><Error><Code>NoSuchKey</Code><Message>&e;</Message></Error>',
+        b"<Error>" + b"<a>" * 100_000,
+        b"<Html><Code>NoSuchKey</Code></Html>",
+    ],
+    ids=["empty", "text", "cut off", "doctype", "deep", "foreign"],
+)
+def test_an_error_body_that_cannot_be_read_goes_by_its_status(
+    server: Daypass, recorder: RecordingBackend, body: bytes
+) -> None:
+    recorder.answer = lambda _: answer("404 Not Found", body)
+    refused = get(server, server.root)
+    assert (refused.code, refused.element("Message")) == ("NoSuchKey", "The specified key does not exist.")
+    recorder.answer = lambda _: answer("418 Teapot", body)
+    assert get(server, server.root).code == "ServiceUnavailable"
+
+
+def test_a_success_before_the_body_was_sent_is_no_success(server: Daypass, recorder: RecordingBackend) -> None:
+    """What the backend stored is unknown then, and what was declared of the body is not proven."""
+    recorder.sent_early = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    url = urlsplit(f"{server.url}/{BUCKET}/key")
+    headers = raw_s3.signed_headers(server.root, "PUT", url.geturl(), payload_hash="UNSIGNED-PAYLOAD")
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection.putrequest("PUT", url.path)
+    for name, value in {**headers, "Content-Length": "1000"}.items():
+        connection.putheader(name, value)
+    connection.endheaders(b"x" * 250)
+    time.sleep(0.3)  # the last piece that came is held back, so there must be two
+    connection.send(b"x" * 250)
+    assert connection.getresponse().status == 503
+    connection.close()
+
+
+def test_an_answer_that_breaks_off_ends_the_connection_instead_of_looking_whole(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    recorder.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 10
+    url = urlsplit(f"{server.url}/{BUCKET}/key")
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection.request("GET", url.path, headers=raw_s3.signed_headers(server.root, "GET", url.geturl()))
+    response = connection.getresponse()
+    assert response.status == 200
+    recorder.hang_up()
+    with pytest.raises(http.client.IncompleteRead):
+        response.read()
+    connection.close()
+
+
+def test_a_backend_that_is_not_there_is_a_503_and_recovers_by_itself(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with recording() as gone, running(tmp_path_factory.mktemp("gone") / "data", backend=gone.backend) as server:
+        client: Any = server.client("s3", server.root)
+        client.create_bucket(Bucket=BUCKET)
+        gone.stop()
+        refused = get(server, server.root)
+        assert (refused.code, refused.status) == ("ServiceUnavailable", 503)
+        created = raw_s3.call(server.root, "PUT", f"{server.url}/another-bucket", body=b"")
+        assert created.code == "ServiceUnavailable"
+        assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == [BUCKET]
