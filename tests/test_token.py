@@ -3,7 +3,6 @@
 import base64
 import json
 import zlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from daypass.token import (
     seal,
     utilization_percent,
 )
+from support.values import replace
 
 VECTORS = Path(__file__).parent / "vectors" / "tokens.json"
 RING = KeyRing({1: bytes(range(32)), 7: b"\x07" * 32}, current=7)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from contextlib import AsyncExitStack
 from typing import Final
@@ -86,7 +87,11 @@ class Daypass:
         gateway = Gateway(
             ports=ports, authenticator=authenticator, authorizer=authorizer, audit=audit, upstream=upstream
         )
-        return Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
+        application = Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
+        # What is here now stays to the end: the collector need not look at it again with every generation.
+        gc.collect()
+        gc.freeze()
+        return application
 
 
 def create() -> Daypass:

@@ -30,6 +30,7 @@ SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, 
 # --- request bodies -----------------------------------------------------------------------------------------
 API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
 BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"
+AUDITED_ACTION_CHARS: Final = 128  # of an Action that nobody has authenticated; the longest real one has 46
 API_BODY_SECONDS: Final = 30  # to receive a whole API body; a slower client is cut off
 QUERY_LIST_ELEMENTS: Final = 1_000  # of one list or map in a form; the models' own maxima end at 256
 QUERY_NAME_PARTS: Final = 16  # of a parameter's dotted name; IAM's deepest has eight
@@ -62,6 +63,7 @@ POLICY_DOCUMENT_CHARS: Final = 131_072  # white space counted; policyDocumentTyp
 
 # --- policy evaluation --------------------------------------------------------------------------------------
 POLICY_ACTIONS_CACHED: Final = 256  # per policy: actions whose candidate statements are remembered
+POLICY_LISTS_CACHED: Final = 4_096  # (list of policies, action) whose candidate statements are remembered together
 CONDITION_VALUES_CACHED: Final = 1_024  # per kind of value (number, date, network): parsed texts remembered
 
 # --- S3 -----------------------------------------------------------------------------------------------------

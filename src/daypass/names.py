@@ -16,6 +16,7 @@ PARTITION: Final = "aws"
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
 _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
+_ID_PAIRS: Final = tuple(first + second for first in _ID_ALPHABET for second in _ID_ALPHABET)
 _ID_VALUES: Final = {letter: value for value, letter in enumerate(_ID_ALPHABET)}
 
 LONG_TERM_KEY: Final = "AKIA"
@@ -129,12 +130,11 @@ def make_id(prefix: str, account_id: str, entropy: bytes) -> str:
     """
     if prefix not in _ID_LENGTHS or not is_account_id(account_id) or len(entropy) != ID_ENTROPY_BYTES:
         raise ValueError("an id needs a known prefix, a 12-digit account id and its entropy")
-    letters = _ID_LENGTHS[prefix] - len(prefix)
     random = int.from_bytes(entropy)
     head = 1 << 47 | int(account_id) << 7 | random & 0x7F
-    tail_bits = letters * 5 - 48
-    value = head << tail_bits | (random >> 7) & ((1 << tail_bits) - 1)
-    return prefix + "".join([_ID_ALPHABET[value >> shift & 31] for shift in range(letters * 5 - 5, -1, -5)])
+    value = head << 42 | random >> 7 & ((1 << 42) - 1)  # 90 bits: 18 letters, two at a time
+    letters = [_ID_PAIRS[value >> shift & 1023] for shift in range(80, -1, -10)]
+    return (prefix + "".join(letters))[: _ID_LENGTHS[prefix]]
 
 
 def account_of_id(identifier: str) -> str | None:

@@ -25,7 +25,6 @@ import binascii
 import hmac
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -64,8 +63,7 @@ class TokenTooLarge(Exception):
         self.size = size
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """What one set of temporary credentials is, sealed whole into its token.
 
     kind: FEDERATED_USER (GetFederationToken).
@@ -96,7 +94,7 @@ class Session:
     expires: datetime
     session_policy: str | None = None
     policy_arns: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class _Narrowing(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

@@ -25,7 +25,6 @@ from daypass.token import KEY_BYTES, SALT_BYTES, KeyRing, Session, seal
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import Fault, SignatureFault
-from support.values import replace
 from support.memory import MemoryIdentities
 from support.signing import (
     AT,
@@ -40,6 +39,7 @@ from support.signing import (
     with_authorization,
     with_header,
 )
+from support.values import replace
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "210987654321"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from daypass import names
 from daypass.names import Secret
 from daypass.policy import Policy
 from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, User
+from support.values import replace
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,8 +92,10 @@ class MemoryIdentities:
 
     def change_access_key(self, access_key_id: str, *, active: bool | None = None, secret: str | None = None) -> None:
         key = self.access_keys[access_key_id]
-        self.access_keys[access_key_id] = replace(
-            key,
-            active=key.active if active is None else active,
+        self.access_keys[access_key_id] = AccessKey(
+            access_key_id=access_key_id,
+            account_id=key.account_id,
+            owner_id=key.owner_id,
             secret=key.secret if secret is None else Secret(secret),
+            active=key.active if active is None else active,
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from daypass import limits
 from daypass.errors import ServiceError, internal_failure, service_unavailable
 from daypass.policy import Decision, Outcome
 from daypass.service.actions import Action, Check, Exchange, Ports
@@ -29,7 +30,6 @@ from daypass.wire.sigv4 import Claim, SignatureFault
 
 _log: Final = logging.getLogger("daypass")
 _NO_REGION: Final = "us-east-1"  # named in the extended request id of a request that names none
-_ALPHANUMERIC: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Api:
         # 1. What is asked: method, content type and form, before anybody is authenticated, as AWS does.
         served = self._service(trail)
         form = query.parse_form(request)
-        trail.action = form.action
+        trail.action = form.action[: limits.AUDITED_ACTION_CHARS]
 
         # 2. Who asks.
         if isinstance(claim, SignatureFault):
@@ -220,10 +220,7 @@ def _request_id_headers(trail: _Trail) -> Headers:
 def _extended_request_id(trail: _Trail) -> bytes:
     """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
     milliseconds = int(trail.request.received.timestamp() * 1000)
-    letters = "".join(
-        [_ALPHANUMERIC[byte % 62] for byte in bytes.fromhex(trail.request_id[-12:] + trail.request_id[:4])]
-    )
-    text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{letters}"
+    text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{trail.request_id[:8]}"
     return binascii.b2a_base64(text.encode("ascii"), newline=False)
 
 

@@ -7,8 +7,10 @@ same way: checks, then perform. An action without a row is not served.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from daypass.service.caller import Caller
 from daypass.service.ports import Directory, Entropy, IdentityReader
@@ -18,8 +20,7 @@ from daypass.wire.http import RawRequest
 ContextValue = str | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One question to the policy engine: may the caller do this action on this resource?
 
     resource: an ARN, or `*` for an action without resource-level permissions.
@@ -28,11 +29,10 @@ class Check:
 
     action: str
     resource: str
-    context: Mapping[str, ContextValue] = field(default_factory=dict)
+    context: Mapping[str, ContextValue] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """One authenticated call. parameters: checked against the model, by its member names."""
 
     request: RawRequest

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from daypass.names import Secret, managed_policy_arn, user_arn
 from daypass.policy import Policy
 
@@ -366,8 +368,7 @@ class AuditLog(Protocol):
     def write(self, record: AuditRecord) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(msgspec.Struct, frozen=True):
     """What was asked, by whom, what was decided and why. Holds no secret, no token, no signature.
 
     decision: "Allowed", "ExplicitlyDenied", "ImplicitlyDenied", or "Refused" when no policy was asked:

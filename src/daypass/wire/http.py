@@ -5,14 +5,14 @@ Owns what every protocol module reads; parsing HTTP itself is the server's work 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RawRequest:
+class RawRequest(msgspec.Struct, frozen=True):
     """One request, nothing in it believed yet.
 
     method: upper case, as sent.
@@ -34,6 +34,10 @@ class RawRequest:
     secure: bool
     received: datetime
 
+    def __repr__(self) -> str:
+        """Headers, query and body stay out: a token, a signature or a policy may be among them."""
+        return f"RawRequest({self.method} {self.path!r})"
+
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name as text (ISO 8859-1); None if there is none."""
         for key, value in self.headers:
@@ -46,10 +50,13 @@ class RawRequest:
         return [value.decode("latin-1") for key, value in self.headers if key == name]
 
 
-@dataclass(frozen=True, slots=True)
-class RawResponse:
+class RawResponse(msgspec.Struct, frozen=True):
     """One whole answer. Streamed answers are the gateway's own."""
 
     status: int
     headers: Headers
     body: bytes
+
+    def __repr__(self) -> str:
+        """The body stays out: it may carry credentials."""
+        return f"RawResponse({self.status}, {len(self.body)} bytes)"
