@@ -92,10 +92,8 @@ class MemoryIdentities:
 
     def change_access_key(self, access_key_id: str, *, active: bool | None = None, secret: str | None = None) -> None:
         key = self.access_keys[access_key_id]
-        self.access_keys[access_key_id] = AccessKey(
-            access_key_id=access_key_id,
-            account_id=key.account_id,
-            owner_id=key.owner_id,
-            secret=key.secret if secret is None else Secret(secret),
+        self.access_keys[access_key_id] = replace(
+            key,
             active=key.active if active is None else active,
+            secret=key.secret if secret is None else Secret(secret),
         )

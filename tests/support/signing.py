@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import BaseSigner
@@ -16,6 +15,7 @@ from botocore.awsrequest import AWSRequest
 from daypass.names import Secret
 from daypass.wire import sigv4
 from daypass.wire.http import Headers, RawRequest
+from support.values import replace
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 HOST = "daypass.example:8420"
@@ -33,12 +33,6 @@ def raw_request(
     method: str, path: bytes, query: bytes, headers: Headers, body: bytes, received: datetime = AT
 ) -> RawRequest:
     return RawRequest(method, path, query, headers, body, "192.0.2.1", False, received)
-
-
-def altered(request: RawRequest, **changes: Any) -> RawRequest:
-    """The request with some of its fields otherwise."""
-    names = ("method", "path", "query", "headers", "body", "source_ip", "secure", "received")
-    return RawRequest(**{name: changes.get(name, getattr(request, name)) for name in names})
 
 
 def sha256(body: bytes) -> str:
@@ -121,16 +115,16 @@ def query_signed(
     pairs = [f"{name}={quote(value, safe='')}" for name, value in all_parameters.items() if value]
     query = b"&".join([query, *[pair.encode() for pair in pairs]] if query else [pair.encode() for pair in pairs])
     request = raw_request(method, path, query, ((b"host", HOST.encode()), *headers), b"", at)
-    placeholder = altered(request, query=query + b"&X-Amz-Signature=0")
+    placeholder = replace(request, query=query + b"&X-Amz-Signature=0")
     try:
         claim = sigv4.read_claim(placeholder)
     except sigv4.SignatureFault:  # what was to be wrong is wrong; no signature is needed for that to be seen
-        return altered(placeholder, received=received or at)
+        return replace(placeholder, received=received or at)
     assert claim is not None
     key = sigv4.signing_key(Secret(credentials.secret), claim.date, claim.region, claim.service)
     hashed = sigv4.UNSIGNED_PAYLOAD if service == "s3" else sha256(b"")
     signature = key.signature(sigv4.string_to_sign(claim, sigv4.canonical_request(placeholder, claim, hashed)))
-    return altered(request, query=query + b"&X-Amz-Signature=" + signature.encode(), received=received or at)
+    return replace(request, query=query + b"&X-Amz-Signature=" + signature.encode(), received=received or at)
 
 
 def with_header(request: RawRequest, name: bytes, change: Callable[[bytes], bytes | None]) -> RawRequest:
@@ -140,7 +134,7 @@ def with_header(request: RawRequest, name: bytes, change: Callable[[bytes], byte
         changed = change(value) if key == name else value
         if changed is not None:
             headers.append((key, changed))
-    return altered(request, headers=tuple(headers))
+    return replace(request, headers=tuple(headers))
 
 
 def with_authorization(
