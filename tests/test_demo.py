@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daypass.commands.demo import decided_by, lines
-from daypass.demo import Row
+from daypass.demo.world import Row
 from support.commands import daypass_command
 from support.server import COMMAND, clean_environment
 
@@ -80,9 +80,15 @@ def test_people_see_a_table_without_colour_where_there_is_no_terminal() -> None:
     assert "\x1b[" not in done.stdout
     assert re.search(r"All \d+ attempts went as told\.", done.stdout)
     assert re.search(
-        r"Bob +GetObject notices/drafts/merger.txt +denied +NobodyReadsDrafts in resource-based", done.stdout
+        r"Bob +GetObject notices/drafts/merger.txt +denied +NobodyReadsDrafts in bucket policy", done.stdout
     )
     assert max(len(line) for line in done.stdout.splitlines()) <= 120
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    printed = daypass_command("demo").stdout.strip().partition("\n\n")[2]
+    shown = (Path(__file__).parent.parent / "README.md").read_text().split("<!-- demo -->")[1]
+    assert printed == shown.strip().removeprefix("```").removesuffix("```").strip()
 
 
 @pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -142,8 +148,9 @@ DECIDERS = [
         "S in identity-based policy P; ",
     ),
     (row(statements=("identity-based policy/arn:aws:iam::1:policy/x/P/S",)), "S in identity-based policy arn:aws:iam"),
+    (row(statements=("resource-based policy/bucket policy of b/2",)), "2 in bucket policy of b"),
     (row(outcome="denied", decided_by="session policy"), "no session policy allows it"),
-    (row(outcome="refused", decided_by=None, error="InvalidToken"), "InvalidToken: refused before any policy is asked"),
+    (row(outcome="refused", decided_by=None, error="InvalidToken"), "InvalidToken: before any policy is asked"),
     (row(decided_by=None), "nothing: it needs no permission"),
 ]
 

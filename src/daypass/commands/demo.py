@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from daypass.demo import Row
+    from daypass.demo.world import Row
 
 _WIDTHS: Final = (3, 18, 35, 9, 53)  # characters of each column: 118 and four spaces in all
 _HEADINGS: Final = ("", "credentials", "tried", "outcome", "decided by")
@@ -30,7 +30,13 @@ def demo(as_json: bool) -> None:
 
     Ends with status 1 if any attempt goes otherwise than the story says.
     """
-    from daypass import demo as story  # not for `--help`
+    try:
+        from daypass.demo import story  # not for `--help`
+        from daypass.demo.processes import DemoFault
+    except ImportError as missing:
+        if missing.name not in ("boto3", "botocore"):
+            raise
+        raise click.ClickException("the demo needs boto3 and moto: pip install 'daypass[demo]'") from None
 
     try:
         if as_json:
@@ -41,7 +47,7 @@ def demo(as_json: bool) -> None:
             table = Table(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)  # noqa: TID251  no-color.org
             as_told = story.play(table.report, table.show)
             table.end()
-    except story.DemoFault as fault:
+    except DemoFault as fault:
         raise click.ClickException(str(fault)) from None
     except KeyboardInterrupt:
         click.echo("\nStopped; both servers are ended.", err=True)
@@ -60,6 +66,8 @@ class Table:
         click.echo(f"\n{self._style(text, bold=True)}" if text.endswith("…") else f"\n{text}\n")
 
     def show(self, row: Row) -> None:
+        if not self._rows:
+            self._line(_HEADINGS, "")
         self._rows.append(row)
         cells = (f"{row.number}", row.credentials, row.tried, row.outcome, decided_by(row))
         for line in lines(cells):
@@ -95,7 +103,7 @@ def lines(cells: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def decided_by(row: Row) -> str:
     """Which statement of which policy decided; for an implicit denial, what kind of policy did not allow."""
     if row.outcome == "refused":
-        return f"{row.error}: refused before any policy is asked"
+        return f"{row.error}: before any policy is asked"
     if row.statements:
         return "; ".join([_statement(text) for text in row.statements])
     if row.decided_by is None:
@@ -107,4 +115,5 @@ def _statement(text: str) -> str:
     """`kind/policy id/statement` of the audit log, in words."""
     kind, _, rest = text.partition("/")
     policy, _, statement = rest.rpartition("/")
-    return f"{statement} in {kind}" + (f" {policy}" if policy and policy != kind else "")
+    # Some ids say what they are ("session policy", "bucket policy of notices"); the others are names or ARNs.
+    return f"{statement} in {policy if 'policy' in policy.split() else f'{kind} {policy}'}"
