@@ -61,6 +61,7 @@ class Situation:
     boundary: list[Document] | None
     resource_policy: Document | None
     resource_kind: str
+    resource_policy_must_allow: bool
     scps: list[list[Document]] | None
     rcps: list[list[Document]] | None
 
@@ -80,8 +81,8 @@ def evaluate(case: dict[str, Any]) -> Verdict:
 
 
 def needs_no_decision(action: str) -> bool:
-    """Rule 1.1: `sts:GetCallerIdentity` is allowed even under an explicit Deny."""
-    return action.lower() == "sts:getcalleridentity"
+    """Rule 1.1: `sts:GetCallerIdentity` is allowed even under an explicit Deny; `sts:GetSessionToken` needs nothing."""
+    return action.lower() in ("sts:getcalleridentity", "sts:getsessiontoken")
 
 
 # ---- what applies to whom ----
@@ -101,6 +102,7 @@ def situation_of(request: dict[str, Any], policies: dict[str, Any]) -> Situation
         boundary=(policies.get("boundary") or None) if has_identity_policies(caller) else None,
         resource_policy=policies.get("resource"),
         resource_kind=ROLE_TRUST if is_role(request) else RESOURCE,
+        resource_policy_must_allow=is_role(request) or is_key(request),
         scps=(policies.get("scps") or None) if is_of_an_account(caller) else None,
         rcps=policies.get("rcps") or None,
     )
@@ -135,6 +137,11 @@ def is_role(request: dict[str, Any]) -> bool:
     """Rule 1.1, Services that change rule 4/5: the resource policy of a role is its trust policy, read by STS."""
     parts = request["resource"].split(":", 5)
     return request["action"].lower().startswith("sts:") and parts[2:3] == ["iam"] and parts[-1].startswith("role/")
+
+
+def is_key(request: dict[str, Any]) -> bool:
+    """Rule 1.1, Services that change rule 4/5: a KMS key's policy must itself allow the caller."""
+    return request["action"].lower().startswith("kms:") and ":key/" in request["resource"]
 
 
 # ---- step 1: explicit denies ----
@@ -212,9 +219,9 @@ def lacking_across_accounts(situation: Situation, forms: set[Form]) -> list[str]
 
 
 def lacking_in_one_account(situation: Situation, forms: set[Form]) -> list[str]:
-    """Rule 1.2: the table. A trust policy must allow in some form (1.1, services that change rule 4/5)."""
-    if situation.resource_kind == ROLE_TRUST and not forms:
-        return [ROLE_TRUST, *lacking_of_caller(situation, identity_bypassed=False)]
+    """Rule 1.2: the table. A trust or key policy must allow in some form (1.1, services that change rule 4/5)."""
+    if situation.resource_policy_must_allow and not forms:
+        return [situation.resource_kind, *lacking_of_caller(situation, identity_bypassed=False)]
     if forms & FINAL_FORMS:
         return []
     # Naming the account only delegates; naming the issuer stands in for the identity policies alone.
