@@ -14,7 +14,7 @@ from typing import Any, Final
 from daypass import limits
 from daypass.policy.catalog import Action, actions
 from daypass.policy.conditions import parse_network
-from daypass.policy.faults import PolicyError, PolicyFault
+from daypass.policy.faults import PolicyFault
 from daypass.policy.match import Template, glob_text
 
 _PREFIX: Final = "arn:aws:s3:::"
@@ -22,41 +22,43 @@ _BUCKET: Final = "bucket"
 _OBJECT: Final = "object"
 
 
-def faults(statement: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
+# A fault, the element of the statement it is in, and S3's text.
+Fault = tuple[PolicyFault, str, str]
+
+
+def faults(statement: Mapping[str, Any]) -> Iterator[Fault]:
     """What S3 refuses in one statement whose grammar is right."""
-    names = [name for name in ("Action", "NotAction") if name in statement]
-    resources = [name for name in ("Resource", "NotResource") if name in statement]
-    for name in names:
-        if any(not _known(action) for action in _listed(statement[name])):
-            yield PolicyError(PolicyFault.INVALID_ACTION, f"{path}.{name}", "Policy has invalid action")
+    for name in ("Action", "NotAction"):
+        if not all(_known(action) for action in _listed(statement.get(name))):
+            yield PolicyFault.INVALID_ACTION, name, "Policy has invalid action"
             return
-    for name in resources:
-        if any(not _is_of_s3(resource) for resource in _listed(statement[name])):
-            yield PolicyError(PolicyFault.INVALID_RESOURCE, f"{path}.{name}", "Policy has invalid resource")
+    for name in ("Resource", "NotResource"):
+        if not all(_is_of_s3(resource) for resource in _listed(statement.get(name))):
+            yield PolicyFault.INVALID_RESOURCE, name, "Policy has invalid resource"
             return
     if "Action" in statement and "Resource" in statement:
         types = {kind for resource in _listed(statement["Resource"]) for kind in _types(resource)}
-        if any(not _fits(action, types) for action in _listed(statement["Action"])):
+        if not all(_fits(action, types) for action in _listed(statement["Action"])):
             text = "Action does not apply to any resource(s) in statement"
-            yield PolicyError(PolicyFault.ACTION_FITS_NO_RESOURCE, f"{path}.Action", text)
-    yield from _condition_faults(statement, f"{path}.Condition")
+            yield PolicyFault.ACTION_FITS_NO_RESOURCE, "Action", text
+    yield from _condition_faults(statement)
 
 
-def _condition_faults(statement: Mapping[str, Any], path: str) -> Iterator[PolicyError]:
+def _condition_faults(statement: Mapping[str, Any]) -> Iterator[Fault]:
     # An action with a wildcard is taken to have every key: S3 looks at the others alone.
     named = [found for action in _listed(statement.get("Action")) if (found := _named(action)) is not None]
     for operator, keys in statement.get("Condition", {}).items():
         for key, value in keys.items():
-            key_path, folded = f"{path}.{operator}.{key}", key.lower()
+            name, folded = f"Condition.{operator}.{key}", key.lower()
             if folded == "aws:sourceip" and not all(parse_network(str(one)) for one in _listed(value)):
-                yield PolicyError(PolicyFault.INVALID_CONDITION, key_path, "Invalid IP address in Conditions")
+                yield PolicyFault.INVALID_CONDITION, name, "Invalid IP address in Conditions"
             if folded.startswith("aws:"):
                 continue
             if not any(action.has_key(folded) for action in actions("s3").values()):
-                yield PolicyError(PolicyFault.INVALID_CONDITION, key_path, "Policy has an invalid condition key")
+                yield PolicyFault.INVALID_CONDITION, name, "Policy has an invalid condition key"
             elif not all(action.has_key(folded) for action in named):
                 text = "Conditions do not apply to combination of actions and resources in statement"
-                yield PolicyError(PolicyFault.INVALID_CONDITION, key_path, text)
+                yield PolicyFault.INVALID_CONDITION, name, text
 
 
 def _listed(element: object) -> Sequence[Any]:

@@ -5,15 +5,14 @@ Owns the index from an action to the statements about it.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import NoReturn
 
 from daypass import limits
 from daypass.policy import document
-from daypass.policy.conditions import Comparison
-from daypass.policy.decision import StatementReference
+from daypass.policy.candidates import NONE, Candidates
 from daypass.policy.faults import PolicyKind
-from daypass.policy.principals import Principals
-from daypass.policy.statement import Element, Statement, make_statement
+from daypass.policy.statement import Statement
 
 _set = object.__setattr__
 
@@ -31,7 +30,7 @@ class Policy:
     text: str
     _document: document.Document
     _statements: tuple[Statement, ...] | None
-    _by_action: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]]
+    _by_action: dict[str, Candidates]
 
     def __init__(self, id: str, kind: PolicyKind, text: str, checked: document.Document) -> None:
         _set(self, "id", id)
@@ -70,62 +69,43 @@ class Policy:
     def statements(self) -> tuple[Statement, ...]:
         """Every statement, compiled, in the document's order. For daypass.policy alone."""
         if self._statements is None:
-            _set(self, "_statements", tuple(_compile(self)))
+            checked = self._document
+            compiled = [
+                Statement(
+                    source,
+                    kind=self.kind,
+                    policy_id=self.id,
+                    index=index,
+                    principals=checked.principals[index],
+                    variables=checked.variables,
+                )
+                for index, source in enumerate(checked.statements)
+            ]
+            _set(self, "_statements", tuple(compiled))
         assert self._statements is not None  # noqa: S101  it was set above
         return self._statements
 
-    def about(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-        """The Deny statements about an action, and the Allow statements. For daypass.policy alone."""
+    def about(self, action: str) -> Candidates:
+        """The statements about an action in lower case. For daypass.policy alone."""
         found = self._by_action.get(action)
         if found is None:
-            name = action.lower()
-            matching = [statement for statement in self.statements() if statement.matches_action(name)]
-            found = (
-                tuple([statement for statement in matching if not statement.allow]),
-                tuple([statement for statement in matching if statement.allow]),
-            )
+            found = Candidates([statement for statement in self.statements() if statement.matches_action(action)])
             if len(self._by_action) >= limits.POLICY_ACTIONS_CACHED:
                 self._by_action.clear()
             self._by_action[action] = found
         return found
 
 
-def _compile(policy: Policy) -> list[Statement]:
-    checked = policy._document
-    return [
-        _statement(policy, index, statement, principals, checked.variables)
-        for index, (statement, principals) in enumerate(zip(checked.statements, checked.principals, strict=True))
-    ]
+def candidates(policies: tuple[Policy, ...], action: str) -> Candidates:
+    """The statements of all the policies about an action in lower case."""
+    if len(policies) == 1:
+        return policies[0].about(action)
+    return _together(policies, action) if policies else NONE
 
 
-def _statement(
-    policy: Policy, index: int, statement: dict[str, Any], principals: Principals | None, variables: bool
-) -> Statement:
-    action = _element(statement, "Action")
-    assert action is not None  # noqa: S101  the grammar asks for one
-    return make_statement(
-        StatementReference(policy.kind, policy.id, statement.get("Sid") or None, index),
-        allow=statement["Effect"].capitalize() == "Allow",
-        action=action,
-        resource=_element(statement, "Resource"),
-        principal=_element(statement, "Principal"),
-        principals=principals,
-        conditions=[
-            (comparison, operator, key, document.values(value))
-            for operator, keys in statement.get("Condition", {}).items()
-            if (comparison := Comparison.parse(operator)) is not None
-            for key, value in keys.items()
-        ],
-        variables=variables,
+@lru_cache(limits.POLICY_LISTS_CACHED)
+def _together(policies: tuple[Policy, ...], action: str) -> Candidates:
+    # A user's policies come as the same tuple in every request until one of them changes.
+    return Candidates(
+        [statement for policy in policies for statement in policy.statements() if statement.matches_action(action)]
     )
-
-
-def _element(statement: dict[str, Any], name: str) -> Element | None:
-    """X or NotX, whichever the statement has; a Principal's values as they would be listed."""
-    for written in (name, f"Not{name}"):
-        if written in statement:
-            value = statement[written]
-            if isinstance(value, dict):
-                return Element(written, tuple([one for listed in value.values() for one in document.values(listed)]))
-            return Element(written, document.values(value))
-    return None

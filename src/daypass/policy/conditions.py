@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from daypass import limits
 from daypass.policy.match import (
@@ -332,23 +332,23 @@ NULL: Final = "Null"  # asks about the key itself, so it is composed differently
 # --- composition --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """An operator as written in a policy, taken apart: `ForAnyValue:StringLikeIfExists`."""
 
     operator: str
     qualifier: str
     if_exists: bool
 
-    @classmethod
-    def parse(cls, text: str) -> Comparison | None:
+    @staticmethod
+    @lru_cache(limits.CONDITION_VALUES_CACHED)
+    def parse(text: str) -> Comparison | None:
         """None if there is no such operator. Spelling is exact; Null takes no IfExists."""
         qualifier = next((q for q in (FOR_ALL_VALUES, FOR_ANY_VALUE) if text.startswith(q)), "")
         operator = text[len(qualifier) :]
         if operator in OPERATORS or operator == NULL:
-            return cls(operator, qualifier, False)
+            return Comparison(operator, qualifier, False)
         if operator.endswith(IF_EXISTS) and operator[: -len(IF_EXISTS)] in OPERATORS:
-            return cls(operator[: -len(IF_EXISTS)], qualifier, True)
+            return Comparison(operator[: -len(IF_EXISTS)], qualifier, True)
         return None
 
 

@@ -30,7 +30,7 @@ class StatementReference:
 
     def __str__(self) -> str:
         """`kind/policy id/Sid`, or the index where there is no Sid: how a record names the statement."""
-        return f"{self.kind.value}/{self.policy_id}/{self.index if self.sid is None else self.sid}"
+        return f"{self.kind}/{self.policy_id}/{self.index if self.sid is None else self.sid}"
 
 
 _DENIED_IN: Final = {kind: f"a {kind.value}" for kind in PolicyKind} | {

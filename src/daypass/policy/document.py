@@ -20,6 +20,7 @@ from daypass.policy.conditions import Comparison, is_saved_date
 from daypass.policy.faults import ASKED_OF_NEW, PolicyError, PolicyFault, PolicyKind
 from daypass.policy.principals import ANYONE, Principals, parse_principals
 from daypass.policy.resource_format import fails_legacy_parsing, resource_fault
+from daypass.policy.statement import text_of, texts
 
 CURRENT_VERSION: Final = "2012-10-17"
 _VERSIONS: Final = frozenset({"2008-10-17", CURRENT_VERSION})
@@ -31,7 +32,7 @@ _STATEMENT_ELEMENTS: Final = frozenset(
 )
 _EFFECTS: Final = frozenset({"Allow", "Deny"})
 _SID: Final = re.compile(r"[0-9A-Za-z]*", re.ASCII)
-_VENDOR: Final = re.compile(r"[0-9A-Za-z.-]*", re.ASCII)
+_ACTION: Final = re.compile(r"\*|(?:\*|[0-9A-Za-z.-]*):[^:]*", re.ASCII)
 _TRUST_ACTIONS: Final = frozenset(
     {
         "sts:assumerole",
@@ -83,6 +84,7 @@ _RULES: Final = {
 }
 
 _SYNTAX_TEXT: Final = "Syntax errors in policy."
+_LEGACY_TEXT: Final = "The policy failed legacy parsing"
 _NOT_JSON_TEXTS: Final = {
     PolicyKind.SESSION: "The policy is not in the valid JSON format.",
     PolicyKind.ROLE_TRUST: "This policy contains invalid Json",
@@ -114,16 +116,6 @@ class Document:
 def quota_size(text: str) -> int:
     """Characters as IAM's quotas count them: without white space."""
     return len(text) - sum([text.count(space) for space in " \t\r\n"])
-
-
-def values(element: object) -> tuple[str, ...]:
-    """The texts of a checked element that may be one value or a list; null is no value."""
-    listed = element if isinstance(element, list) else [element]
-    return tuple([_text(value) for value in listed if value is not None])
-
-
-def _text(value: object) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def check(text: str | bytes, kind: PolicyKind, *, managed: bool, stored: bool) -> tuple[str, Document]:
@@ -208,21 +200,25 @@ def _not_json_text(kind: PolicyKind, text: str) -> str:
 
 
 class _Check:
-    """One reading of one document. path is what is being read; faults is what was noted on the way."""
+    """One reading of one document.
+
+    index: of the statement that is being read; None outside of them. faults: what was noted on the way.
+    """
 
     def __init__(self, kind: PolicyKind, managed: bool) -> None:
         self.kind = kind
         self.managed = managed
         self.rules = _RULES[kind]
+        self.index: int | None = None
         self.faults: list[PolicyError] = []
         self.sids: set[str] = set()
 
     def document(self, decoded: object) -> Document:
         if type(decoded) is not dict:
             self.syntax("")
-        for name in decoded:
-            if name not in _TOP_ELEMENTS:
-                self.syntax(name, f"Unknown field {name}")
+        if not _TOP_ELEMENTS.issuperset(decoded):
+            name = next(name for name in decoded if name not in _TOP_ELEMENTS)
+            self.syntax(name, f"Unknown field {name}")
         version = decoded.get("Version")
         if "Version" in decoded and (type(version) is not str or version not in _VERSIONS):
             self.syntax("Version", "The policy must contain a valid version string")
@@ -231,7 +227,10 @@ class _Check:
         if self.managed and version != CURRENT_VERSION:
             self.note(PolicyFault.VERSION, "Version", "Policy document must be version 2012-10-17 or greater.")
         statements = self.statements(decoded)
-        principals = [self.statement(statement, index) for index, statement in enumerate(statements)]
+        principals = []
+        for index, statement in enumerate(statements):
+            self.index = index
+            principals.append(self.statement(statement))
         return Document(version == CURRENT_VERSION, statements, principals)
 
     def statements(self, decoded: dict[str, Any]) -> list[dict[str, Any]]:
@@ -246,147 +245,131 @@ class _Check:
             self.syntax("Statement", "Could not parse the policy: Statement is empty!")
         return statements
 
-    def statement(self, statement: dict[str, Any], index: int) -> Principals | None:
-        path = f"Statement[{index}]"
+    def statement(self, statement: dict[str, Any]) -> Principals | None:
         if type(statement) is not dict:
-            self.syntax(path)
+            self.syntax("")
         if not _STATEMENT_ELEMENTS.issuperset(statement):
             name = next(name for name in statement if name not in _STATEMENT_ELEMENTS)
-            self.syntax(f"{path}.{name}", f"Unknown field {name}")
-        self.sid(statement, path)
-        self.effect(statement, path)
-        self.action(statement, path)
-        self.resource(statement, path)
+            self.syntax(name, f"Unknown field {name}")
+        if "Sid" in statement:
+            self.sid(statement["Sid"])
+        effect = statement.get("Effect")
+        if type(effect) is not str or effect not in _EFFECTS:
+            self.effect(effect)
+        self.action(*self.listed(statement, "Action", "NotAction"))
+        name, resources = self.listed(statement, "Resource", "NotResource")
+        if self.rules.resource:
+            self.resource(name, resources)
+        elif name in statement:
+            self.note(PolicyFault.RESOURCE_PROHIBITED, name, "Has prohibited field Resource.")
         if "Condition" in statement:
-            self.condition(statement["Condition"], f"{path}.Condition")
-        principals = self.principal(statement, path)
+            self.condition(statement["Condition"])
+        principals = None
+        if self.rules.principal != "forbidden" or "Principal" in statement or "NotPrincipal" in statement:
+            principals = self.principal(statement)
         if self.kind is PolicyKind.RESOURCE:
-            self.faults += bucket_policy.faults(statement, path)
+            for fault, name, text in bucket_policy.faults(statement):
+                self.note(fault, name, text)
         return principals
 
-    def sid(self, statement: dict[str, Any], path: str) -> None:
-        sid = statement.get("Sid", "")
-        path += ".Sid"
+    def sid(self, sid: object) -> None:
         if type(sid) is not str:
-            self.syntax(path)
+            self.syntax("Sid")
         if not sid:
             return
         if self.rules.unique_sids and sid in self.sids:
-            self.note(PolicyFault.DUPLICATE_SID, path, "Statement IDs (SID) in a single policy must be unique.")
+            self.note(PolicyFault.DUPLICATE_SID, "Sid", "Statement IDs (SID) in a single policy must be unique.")
         self.sids.add(sid)
         if self.rules.plain_sids and not _SID.fullmatch(sid):
-            self.note(PolicyFault.SID_CHARACTERS, path, _SID_TEXT)
+            self.note(PolicyFault.SID_CHARACTERS, "Sid", _SID_TEXT)
 
-    def effect(self, statement: dict[str, Any], path: str) -> None:
-        effect = statement.get("Effect")
-        if type(effect) is str and effect in _EFFECTS:
-            return
-        path += ".Effect"
+    def effect(self, effect: object) -> None:
+        """An effect that is not right as it stands: IAM forgives its case a while longer than S3."""
         if effect is None:
-            self.syntax(path, "Missing required field Effect")
+            self.syntax("Effect", "Missing required field Effect")
         if type(effect) is not str or effect.capitalize() not in _EFFECTS or self.kind is PolicyKind.RESOURCE:
-            self.syntax(path, f"Invalid effect: {effect}")
-        self.note(PolicyFault.LEGACY_PARSING, path, "The policy failed legacy parsing")
+            self.syntax("Effect", f"Invalid effect: {effect}")
+        self.note(PolicyFault.LEGACY_PARSING, "Effect", _LEGACY_TEXT)
 
-    def action(self, statement: dict[str, Any], path: str) -> None:
-        name, actions = self.listed(statement, "Action", path)
-        path = f"{path}.{name}"
+    def action(self, name: str, actions: list[str | None]) -> None:
         if not actions or None in actions:
             text = "Missing required field Action" if self.kind is PolicyKind.RESOURCE else None
-            self.note(PolicyFault.NO_ACTION, path, text or "Policy statement must contain actions.")
+            self.note(PolicyFault.NO_ACTION, name, text or "Policy statement must contain actions.")
         for action in actions:
-            vendor, colon, rest = (action or "*").partition(":")
-            if not colon:
-                if vendor != "*":
-                    self.note(
-                        PolicyFault.ACTION_FORMAT,
-                        path,
-                        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
-                    )
-            elif ":" in rest:
-                self.note(PolicyFault.ACTION_FORMAT, path, "Actions/Condition can contain only one colon.")
-            elif vendor != "*" and not _VENDOR.fullmatch(vendor):
-                self.note(PolicyFault.ACTION_FORMAT, path, f"Vendor {vendor} is not valid")
-            if self.kind is PolicyKind.ROLE_TRUST and (action or "").lower() not in _TRUST_ACTIONS:
-                self.note(PolicyFault.TRUST_ACTION, path, _TRUST_TEXT)
+            if action is None:
+                continue
+            if not _ACTION.fullmatch(action):
+                self.note(PolicyFault.ACTION_FORMAT, name, _action_text(action))
+            if self.kind is PolicyKind.ROLE_TRUST and action.lower() not in _TRUST_ACTIONS:
+                self.note(PolicyFault.TRUST_ACTION, name, _TRUST_TEXT)
 
-    def resource(self, statement: dict[str, Any], path: str) -> None:
-        name, listed = self.listed(statement, "Resource", path)
-        path = f"{path}.{name}"
+    def resource(self, name: str, listed: list[str | None]) -> None:
         resources = [resource for resource in listed if resource is not None]
-        if not self.rules.resource:
-            if name in statement:
-                self.note(PolicyFault.RESOURCE_PROHIBITED, path, "Has prohibited field Resource.")
-            return
         if not resources:
             text = "Missing required field Resource" if self.kind is PolicyKind.RESOURCE else None
-            self.note(PolicyFault.NO_RESOURCE, path, text or "Policy statement must contain resources.")
+            self.note(PolicyFault.NO_RESOURCE, name, text or "Policy statement must contain resources.")
         if self.kind is PolicyKind.RESOURCE:
             return
-        texts = {resource: text for resource in resources if (text := resource_fault(resource)) is not None}
-        if texts:
+        faulty = {resource: text for resource in resources if (text := resource_fault(resource)) is not None}
+        if faulty:
             # IAM goes through a list in reverse order and keeps the last fault it meets.
-            self.note(PolicyFault.RESOURCE_FORMAT, path, texts[min(texts)])
+            self.note(PolicyFault.RESOURCE_FORMAT, name, faulty[min(faulty)])
         elif any(fails_legacy_parsing(resource) for resource in resources):
-            self.note(PolicyFault.LEGACY_PARSING, path, "The policy failed legacy parsing")
+            self.note(PolicyFault.LEGACY_PARSING, name, _LEGACY_TEXT)
 
-    def condition(self, operators: object, path: str) -> None:
+    def condition(self, operators: object) -> None:
         if type(operators) is not dict:
-            self.syntax(path)
+            self.syntax("Condition")
         for operator, keys in operators.items():
-            operator_path = f"{path}.{operator}"
-            if type(keys) is not dict:
-                self.syntax(operator_path)
             comparison = Comparison.parse(operator)
-            if comparison is None and keys:
-                self.syntax(operator_path, f"Invalid Condition type : {operator}")
-            if len({key.lower() for key in keys}) != len(keys):
-                self.syntax(operator_path)
+            if type(keys) is not dict or (len(keys) > 1 and len({key.lower() for key in keys}) != len(keys)):
+                self.syntax(f"Condition.{operator}")
+            if comparison is None:
+                if keys:
+                    self.syntax(f"Condition.{operator}", f"Invalid Condition type : {operator}")
+                continue
+            dates = comparison.operator.startswith("Date")
             for key, value in keys.items():
-                for one in value if type(value) is list else [value]:
+                for one in value if type(value) is list else (value,):
                     if type(one) is not str and type(one) is not bool and type(one) is not _Number:
-                        self.syntax(f"{operator_path}.{key}")
-                    if operator.startswith("Date", operator.find(":") + 1) and not is_saved_date(_text(one)):
-                        self.note(
-                            PolicyFault.LEGACY_PARSING, f"{operator_path}.{key}", "The policy failed legacy parsing"
-                        )
+                        self.syntax(f"Condition.{operator}.{key}")
+                    if dates and not is_saved_date(text_of(one)):
+                        self.note(PolicyFault.LEGACY_PARSING, f"Condition.{operator}.{key}", _LEGACY_TEXT)
 
-    def principal(self, statement: dict[str, Any], path: str) -> Principals | None:
+    def principal(self, statement: dict[str, Any]) -> Principals | None:
         name = "NotPrincipal" if "NotPrincipal" in statement else "Principal"
-        path = f"{path}.{name}"
         if name not in statement:
-            if self.rules.principal != "forbidden":
-                self.note(PolicyFault.PRINCIPAL_REQUIRED, path, "Missing required field Principal")
+            self.note(PolicyFault.PRINCIPAL_REQUIRED, name, "Missing required field Principal")
             return None
         if name == "NotPrincipal" and "Principal" in statement:
-            self.syntax(path)
-        element = self.principal_element(statement[name], path)
+            self.syntax(name)
+        element = self.principal_element(statement[name], name)
         if self.rules.principal == "forbidden":
             session = self.kind is PolicyKind.SESSION
             text = "Policy document should not specify a principal." if session else "Has prohibited field Principal"
-            self.note(PolicyFault.PRINCIPAL_PROHIBITED, path, text)
+            self.note(PolicyFault.PRINCIPAL_PROHIBITED, name, text)
             return None
         if name == "NotPrincipal" and self.kind is not PolicyKind.RESOURCE:
-            self.note(PolicyFault.PRINCIPAL_PROHIBITED, path, "Has prohibited field NotPrincipal")
+            self.note(PolicyFault.PRINCIPAL_PROHIBITED, name, "Has prohibited field NotPrincipal")
         if name == "NotPrincipal" and statement.get("Effect") == "Allow":
-            self.note(PolicyFault.NOT_PRINCIPAL_WITH_ALLOW, path, "Allow with NotPrincipal is not allowed.")
+            self.note(PolicyFault.NOT_PRINCIPAL_WITH_ALLOW, name, "Allow with NotPrincipal is not allowed.")
         if not element or not all(element.values() if isinstance(element, dict) else element):
-            self.note(PolicyFault.EMPTY_PRINCIPAL, path, "Missing required field Principal cannot be empty!")
+            self.note(PolicyFault.EMPTY_PRINCIPAL, name, "Missing required field Principal cannot be empty!")
         principals = parse_principals(element)
         if principals is None or (self.rules.principal == "everyone" and element != ANYONE):
-            self.note(PolicyFault.INVALID_PRINCIPAL, path, self.invalid_principal(element))
+            self.note(PolicyFault.INVALID_PRINCIPAL, name, self.invalid_principal(element))
         return principals
 
-    def principal_element(self, element: object, path: str) -> str | dict[str, tuple[str, ...]]:
+    def principal_element(self, element: object, name: str) -> str | dict[str, tuple[str, ...]]:
         if type(element) is str:
             return element
         if type(element) is not dict:
-            self.syntax(path)
+            self.syntax(name)
         for provider, listed in element.items():
-            for value in listed if type(listed) is list else [listed]:
+            for value in listed if type(listed) is list else (listed,):
                 if type(value) is not str:
-                    self.syntax(f"{path}.{provider}")
-        return {provider: values(listed) for provider, listed in element.items()}
+                    self.syntax(f"{name}.{provider}")
+        return {provider: texts(listed) for provider, listed in element.items()}
 
     def invalid_principal(self, element: str | dict[str, tuple[str, ...]]) -> str:
         if self.kind is not PolicyKind.ROLE_TRUST or isinstance(element, str):
@@ -401,24 +384,41 @@ class _Check:
 
     # --- shared by the checks above ---
 
-    def listed(self, statement: dict[str, Any], name: str, path: str) -> tuple[str, list[str | None]]:
+    def listed(self, statement: dict[str, Any], name: str, negated: str) -> tuple[str, list[str | None]]:
         """Which of X and NotX the statement has, and its values; no values if it has neither."""
-        negated = f"Not{name}"
         if negated in statement:
             if name in statement:
-                self.syntax(f"{path}.{negated}")
+                self.syntax(negated)
             name = negated
         elif name not in statement:
             return name, []
         element = statement[name]
-        listed = element if type(element) is list else [element]
-        for value in listed:
-            if type(value) is not str and (value is not None or type(element) is not list):
-                self.syntax(f"{path}.{name}")
-        return name, listed
+        if type(element) is str:
+            return name, [element]
+        if type(element) is not list:
+            self.syntax(name)
+        for value in element:
+            if type(value) is not str and value is not None:
+                self.syntax(name)
+        return name, element
 
-    def syntax(self, path: str, s3_text: str = "Invalid policy syntax.") -> NoReturn:
-        raise PolicyError(PolicyFault.SYNTAX, path, s3_text if self.kind is PolicyKind.RESOURCE else _SYNTAX_TEXT)
+    def syntax(self, name: str, s3_text: str = "Invalid policy syntax.") -> NoReturn:
+        text = s3_text if self.kind is PolicyKind.RESOURCE else _SYNTAX_TEXT
+        raise PolicyError(PolicyFault.SYNTAX, self.path(name), text)
 
-    def note(self, fault: PolicyFault, path: str, text: str) -> None:
-        self.faults.append(PolicyError(fault, path, text))
+    def note(self, fault: PolicyFault, name: str, text: str) -> None:
+        self.faults.append(PolicyError(fault, self.path(name), text))
+
+    def path(self, name: str) -> str:
+        """The path of an element of the statement that is being read, or of the document."""
+        if self.index is None:
+            return name
+        return f"Statement[{self.index}].{name}" if name else f"Statement[{self.index}]"
+
+
+def _action_text(action: str) -> str:
+    """What IAM says of an action that is none."""
+    vendor, colon, rest = action.partition(":")
+    if not colon:
+        return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+    return "Actions/Condition can contain only one colon." if ":" in rest else f"Vendor {vendor} is not valid"

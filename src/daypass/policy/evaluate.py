@@ -9,11 +9,11 @@ Gathering the policies that apply is service.authorize's work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from daypass.policy.compiled import Policy
+from daypass.policy.candidates import NONE, head_of
+from daypass.policy.compiled import Policy, candidates
 from daypass.policy.decision import Decision, Outcome
 from daypass.policy.faults import PolicyKind
 from daypass.policy.principals import Form
@@ -49,144 +49,135 @@ _ROOT_MAY_MEND: Final = frozenset({"s3:getbucketpolicy", "s3:putbucketpolicy", "
 # Who has no policies of its own: identity, boundary, session and service control policies do not apply.
 _WITHOUT_POLICIES: Final = frozenset({PrincipalKind.SERVICE, PrincipalKind.ANONYMOUS})
 
+_NOT_NEEDED: Final = ("", None)
+
 _ALLOWED_WITHOUT_POLICY: Final = Decision(Outcome.ALLOWED, None, ())
 _IMPLICITLY_DENIED: Final = {kind: Decision(Outcome.IMPLICITLY_DENIED, kind, ()) for kind in PolicyKind}
-
-# The halves of what Policy.about answers.
-_DENY: Final = 0
-_ALLOW: Final = 1
 
 
 def decide(request: Request, policies: PolicySet) -> Decision:
     """Whether the policies allow the request, and which of them decided."""
-    principal, kind, action = request.principal, request.principal.kind, request.action.lower()
+    principal, kind = request.principal, request.principal.kind
+    action, head = request.action.lower(), head_of(request.resource)
     same_account = request.resource_account is None or request.resource_account == principal.account_id
-    by_root = kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)
 
     # 0. Some actions need no permission.
     if action in _NEEDS_NO_PERMISSION and kind not in _WITHOUT_POLICIES:
         return _ALLOWED_WITHOUT_POLICY
 
     # 1. Which policies apply to a caller of this kind.
-    identity, boundary, session = policies.identity, policies.boundary, policies.session
-    resource, service_control, resource_control = policies.resource, policies.service_control, policies.resource_control
+    by_root = kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)
+    identity = candidates(policies.identity, action)
+    boundary = None if policies.boundary is None else policies.boundary.about(action)
+    session = None if policies.session is None else candidates(policies.session, action)
+    resource = None if policies.resource is None else policies.resource.about(action)
+    service_control, resource_control = policies.service_control, policies.resource_control
     if kind in _WITHOUT_POLICIES:
-        identity, boundary, session, service_control = (), None, None, None
+        identity, boundary, session, service_control = NONE, None, None, None
     elif kind is PrincipalKind.ROOT:
-        identity, boundary, session = (), None, None
+        identity, boundary, session = NONE, None, None
         if same_account and action in _ROOT_MAY_MEND:
             resource = None
     elif by_root:
-        identity, boundary = (), None
+        identity, boundary = NONE, None
 
     # 2. "Deny" is looked for first, in every policy: an allow found earlier could not stand.
     denying: list[Statement] = []
-    for level in resource_control or ():
-        _find(_DENY, level, action, request, denying)
-    for level in service_control or ():
-        _find(_DENY, level, action, request, denying)
+    if resource_control is not None or service_control is not None:
+        for level in (resource_control or ()) + (service_control or ()):
+            denying += candidates(level, action).denying(head, request)
     if resource is not None:
-        _name(_DENY, resource, action, request, denying, boundary=boundary is not None)
-    _find(_DENY, identity, action, request, denying)
+        denying += _naming(resource.denying(head, request), request, boundary is not None)[0]
+    denying += identity.denying(head, request)
     if boundary is not None:
-        _find(_DENY, (boundary,), action, request, denying)
+        denying += boundary.denying(head, request)
     if session is not None:
-        _find(_DENY, session, action, request, denying)
+        denying += session.denying(head, request)
     if denying:
-        return _decision(Outcome.EXPLICITLY_DENIED, denying[0].reference.kind, denying)
+        return _decision(Outcome.EXPLICITLY_DENIED, denying[0].kind, denying)
 
     # 3. Resource and service control policies: each level, from the root to the account, must allow.
     controlling: list[Statement] = []
-    if resource_control is not None and not _each_allows(resource_control, action, request, controlling):
+    if resource_control is not None and not _each_allows(resource_control, action, head, request, controlling):
         return _IMPLICITLY_DENIED[PolicyKind.RESOURCE_CONTROL]
-    if service_control is not None and not _each_allows(service_control, action, request, controlling):
+    if service_control is not None and not _each_allows(service_control, action, head, request, controlling):
         return _IMPLICITLY_DENIED[PolicyKind.SERVICE_CONTROL]
 
     # 4. The resource's policy, and the form in which it allows the caller.
     naming: list[Statement] = []
     form = Form.NOT_NAMED
     if resource is not None:
-        form = _name(_ALLOW, resource, action, request, naming, boundary=boundary is not None)
+        naming, form = _naming(resource.allowing(head, request), request, boundary is not None)
     if (form is Form.FINAL and same_account) or (form and kind in _WITHOUT_POLICIES):
         return _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling)
     if not form:
-        needed = _must_allow(resource, action, request)
+        needed = _must_allow(policies.resource, action, request.resource)
         if needed is not None or not same_account or kind in _WITHOUT_POLICIES:
             return _IMPLICITLY_DENIED[needed or PolicyKind.RESOURCE]
 
-    # 5. The caller's own policies. An Allow naming a session's role or user stands in for them in its account.
-    stands_in = same_account and form is Form.ISSUER
+    # 5. The caller's own policies. Root needs none; a resource policy that names a session's role or user stands in.
     if kind is PrincipalKind.ROOT:
-        if same_account and not form:
-            return _ALLOWED_WITHOUT_POLICY
-        return _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling)
-    granting: list[Statement] = naming if stands_in else []
-    granted_by = PolicyKind.RESOURCE if stands_in else PolicyKind.IDENTITY
-    if by_root and not stands_in:
-        granted_by = PolicyKind.SESSION
-    elif not stands_in:
-        _find(_ALLOW, identity, action, request, granting)
+        return (
+            _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling) if form else _ALLOWED_WITHOUT_POLICY
+        )
+    granted_by, granting = PolicyKind.SESSION, controlling
+    if same_account and form is Form.ISSUER:
+        granted_by, granting = PolicyKind.RESOURCE, naming + controlling
+    elif not by_root:
+        granted_by, granting = PolicyKind.IDENTITY, identity.allowing(head, request)
         if not granting:
             return _IMPLICITLY_DENIED[PolicyKind.IDENTITY]
+        granting += controlling
 
     # 6. The permissions boundary.
     if boundary is not None:
-        before = len(granting)
-        _find(_ALLOW, (boundary,), action, request, granting)
-        if len(granting) == before:
+        within = boundary.allowing(head, request)
+        if not within:
             return _IMPLICITLY_DENIED[PolicyKind.BOUNDARY]
+        granting += within
 
     # 7. The session policies, together one set. A federated user without any has no permissions at all.
     if session is not None:
-        before = len(granting)
-        _find(_ALLOW, session, action, request, granting)
-        if len(granting) == before:
+        within = session.allowing(head, request)
+        if not within:
             return _IMPLICITLY_DENIED[PolicyKind.SESSION]
+        granting += within
     elif kind is PrincipalKind.FEDERATED_USER:
         return _IMPLICITLY_DENIED[PolicyKind.SESSION]
 
-    # 8. Allowed. Across accounts the resource's policy allowed as well.
+    # 8. Allowed. Across accounts the resource's policy had to allow as well.
     if not same_account:
         granting += naming
-    return _decision(Outcome.ALLOWED, granted_by, granting + controlling)
+    return _decision(Outcome.ALLOWED, granted_by, granting)
 
 
-def _find(effect: int, policies: Iterable[Policy], action: str, request: Request, found: list[Statement]) -> None:
-    """Adds to found the matching statements of that effect."""
-    for policy in policies:
-        for statement in policy.about(action)[effect]:
-            if statement.applies(request):
-                found.append(statement)
-
-
-def _name(
-    effect: int, policy: Policy, action: str, request: Request, found: list[Statement], *, boundary: bool
-) -> Form:
-    """Adds to found the matching statements of that effect that name the caller; the strongest form in which."""
-    strongest = Form.NOT_NAMED
-    for statement in policy.about(action)[effect]:
+def _naming(statements: list[Statement], request: Request, boundary: bool) -> tuple[list[Statement], Form]:
+    """Those of a resource's statements that name the caller, and the strongest form in which one does."""
+    strongest, naming = Form.NOT_NAMED, []
+    for statement in statements:
         form = statement.form(request, boundary=boundary)
-        if form and statement.applies(request):
-            found.append(statement)
+        if form:
+            naming.append(statement)
             strongest = max(strongest, form)
-    return strongest
+    return naming, strongest
 
 
-def _each_allows(levels: Levels, action: str, request: Request, found: list[Statement]) -> bool:
+def _each_allows(levels: Levels, action: str, head: str, request: Request, found: list[Statement]) -> bool:
+    """Whether every level allows; adds to found the statements by which."""
     for level in levels:
-        before = len(found)
-        _find(_ALLOW, level, action, request, found)
-        if len(found) == before:
+        allowing = candidates(level, action).allowing(head, request)
+        if not allowing:
             return False
+        found += allowing
     return len(levels) > 0
 
 
-def _must_allow(resource: Policy | None, action: str, request: Request) -> PolicyKind | None:
+def _must_allow(policy: Policy | None, action: str, resource: str) -> PolicyKind | None:
     """The kind of the resource's policy, if only that can allow the action."""
-    if resource is not None and resource.kind is PolicyKind.ROLE_TRUST:
+    if policy is not None and policy.kind is PolicyKind.ROLE_TRUST:
         return PolicyKind.ROLE_TRUST
-    part, kind = _MUST_ALLOW.get(action.partition(":")[0], (None, None))
-    return kind if part is not None and part in request.resource else None
+    part, kind = _MUST_ALLOW.get(action.partition(":")[0], _NOT_NEEDED)
+    return kind if part in resource else None
 
 
 def _issued_by_root(principal: Principal) -> bool:
@@ -194,6 +185,6 @@ def _issued_by_root(principal: Principal) -> bool:
 
 
 def _decision(outcome: Outcome, kind: PolicyKind, statements: list[Statement]) -> Decision:
-    if len(statements) == 1 and statements[0].reference.kind is kind:
-        return statements[0].alone
+    if len(statements) == 1 and statements[0].kind is kind:
+        return statements[0].alone()
     return Decision(outcome, kind, tuple([statement.reference for statement in statements]))

@@ -5,8 +5,11 @@ Source: the replies of CreatePolicy, as recorded in public test suites.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+# Most resources: nothing below has anything to say of them.
+_PLAIN: Final = re.compile(r"arn:aws:(?:s3:::|(?!s3:|iam:)[^:]+:[^:]*:[^:]*:)", re.ASCII)
 _PARTITIONS: Final = (
     "aws",
     "aws-cn",
@@ -37,7 +40,7 @@ _IAM_PATH_TEXT: Final = f'IAM resource path must either be "*" or start with {",
 
 def resource_fault(resource: str) -> str | None:
     """IAM's text for what is wrong with a Resource; None if it accepts it."""
-    if resource == "*":
+    if resource == "*" or _PLAIN.match(resource):
         return None
     parts = resource.split(":", 5)
     if len(parts) == 1:
@@ -71,6 +74,6 @@ def _service_fault(resource: str, parts: list[str]) -> str | None:
 
 def fails_legacy_parsing(resource: str) -> bool:
     """Whether IAM's older parser gives up: an empty service, or an empty part in a short ARN."""
-    if resource == "*":
+    if resource == "*" or _PLAIN.match(resource):
         return False
     return (resource.count(":") < 5 and "::" in resource) or resource.split(":", 3)[2:3] == [""]

@@ -7,11 +7,12 @@ Source: IAM User Guide, "IAM JSON policy elements reference".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from daypass.policy.conditions import Comparison, ContextTest, compile_condition
 from daypass.policy.decision import Decision, Outcome, StatementReference
+from daypass.policy.faults import PolicyKind
 from daypass.policy.match import Template, TextTest, glob_text, resource_text
 from daypass.policy.principals import Form, Principals
 from daypass.policy.request import Request
@@ -19,16 +20,14 @@ from daypass.policy.request import Request
 RequestTest = Callable[[Request], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One element as written, for explanations: its name (`NotAction`) and its values."""
+class Element(NamedTuple):
+    """One element as written: its name (`NotAction`) and its values."""
 
     name: str
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """One key under one operator, as written, and its test."""
 
     operator: str
@@ -37,76 +36,124 @@ class Condition:
     holds: ContextTest
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One statement, compiled.
+    """One statement, compiled. It never changes.
 
+    matches_action: of an action in lower case.
+    applies: whether Resource and Condition match; Action and Principal are looked at apart.
     resource: None in a trust policy, which is about the role it is attached to.
-    principal: None where the kind of policy has no Principal element.
-    applies: whether Resource and Condition match; Action and Principal are looked at before.
-    alone: the decision, where this statement alone determines it.
     """
 
-    reference: StatementReference
-    allow: bool
-    action: Element
-    resource: Element | None
-    principal: Element | None
-    conditions: tuple[Condition, ...]
-    matches_action: TextTest
-    matches_resource: RequestTest
-    applies: RequestTest
-    principals: Principals | None
-    alone: Decision = field(repr=False)
+    __slots__ = (
+        "_alone",
+        "_policy_id",
+        "_principals",
+        "_source",
+        "_variables",
+        "allow",
+        "applies",
+        "index",
+        "kind",
+        "matches_action",
+        "resource",
+    )
+
+    def __init__(
+        self,
+        source: Mapping[str, Any],
+        *,
+        kind: PolicyKind,
+        policy_id: str,
+        index: int,
+        principals: Principals | None,
+        variables: bool,
+    ) -> None:
+        """source: checked. principals: those of its Principal or NotPrincipal. variables: whether `${…}` is special."""
+        self.kind = kind
+        self.index = index
+        self.allow: bool = source["Effect"].capitalize() == "Allow"
+        self.resource = _element(source, "Resource", "NotResource")
+        self._source = source
+        self._policy_id = policy_id
+        self._principals = principals
+        self._variables = variables
+        self._alone: Decision | None = None
+        self.matches_action = _action_test(self.action)
+        matches_resource = self.matches_resource()
+        self.applies = _both(matches_resource, [condition.holds for condition in self.conditions()])
+
+    @property
+    def action(self) -> Element:
+        element = _element(self._source, "Action", "NotAction")
+        assert element is not None  # noqa: S101  the grammar asks for one
+        return element
+
+    @property
+    def principal(self) -> Element | None:
+        """Every caller listed, of whatever kind; None where the kind of policy has none."""
+        return _element(self._source, "Principal", "NotPrincipal")
+
+    @property
+    def reference(self) -> StatementReference:
+        return StatementReference(self.kind, self._policy_id, self._source.get("Sid") or None, self.index)
+
+    def conditions(self) -> Iterator[Condition]:
+        for operator, keys in self._source.get("Condition", {}).items():
+            comparison = Comparison.parse(operator)
+            if comparison is None:
+                continue  # an unknown operator without any key is let pass, and asks nothing
+            for key, value in keys.items():
+                values = texts(value)
+                test = compile_condition(comparison, key.lower(), values, variables=self._variables)
+                yield Condition(operator, key, values, test)
+
+    def matches_resource(self) -> RequestTest:
+        return _anything if self.resource is None else _resource_test(self.resource, self._variables)
+
+    def alone(self) -> Decision:
+        """The decision, where this statement alone determines it; made once."""
+        if self._alone is None:
+            outcome = Outcome.ALLOWED if self.allow else Outcome.EXPLICITLY_DENIED
+            self._alone = Decision(outcome, self.kind, (self.reference,))
+        return self._alone
 
     def form(self, request: Request, *, boundary: bool) -> Form:
         """The form in which Principal or NotPrincipal covers the caller.
 
         boundary: whether the caller has a permissions boundary: a NotPrincipal then exempts nobody.
         """
-        if self.principals is None or self.principal is None:
+        if self._principals is None:
             return Form.NOT_NAMED
-        if self.principal.name == "Principal":
-            return self.principals.form(request.principal, request.context)
-        return Form.NOT_NAMED if self.principals.exempts(request.principal) and not boundary else Form.FINAL
+        if "Principal" in self._source:
+            return self._principals.form(request.principal, request.context)
+        return Form.NOT_NAMED if self._principals.exempts(request.principal) and not boundary else Form.FINAL
 
 
-def make_statement(
-    reference: StatementReference,
-    *,
-    allow: bool,
-    action: Element,
-    resource: Element | None,
-    principal: Element | None,
-    principals: Principals | None,
-    conditions: Sequence[tuple[Comparison, str, str, tuple[str, ...]]],
-    variables: bool,
-) -> Statement:
-    """conditions: each the operator, the operator as written, the key as written and the values."""
-    matches_resource = _anything if resource is None else _resource_test(resource, variables)
-    compiled = tuple(
-        [
-            Condition(operator, key, values, compile_condition(comparison, key.lower(), values, variables=variables))
-            for comparison, operator, key, values in conditions
-        ]
-    )
-    outcome = Outcome.ALLOWED if allow else Outcome.EXPLICITLY_DENIED
-    return Statement(
-        reference=reference,
-        allow=allow,
-        action=action,
-        resource=resource,
-        principal=principal,
-        conditions=compiled,
-        matches_action=_action_test(action),
-        matches_resource=matches_resource,
-        applies=_both(matches_resource, tuple([condition.holds for condition in compiled])),
-        principals=principals,
-        alone=Decision(outcome, reference.kind, (reference,)),
-    )
+def texts(element: object) -> tuple[str, ...]:
+    """The texts of a checked element that may be one value or a list; null is no value."""
+    if type(element) is str:
+        return (element,)
+    listed = element if isinstance(element, list) else [element]
+    return tuple([text_of(value) for value in listed if value is not None])
 
 
-def _both(matches_resource: RequestTest, conditions: tuple[ContextTest, ...]) -> RequestTest:
+def text_of(value: object) -> str:
+    """A checked value as text: JSON's booleans are `true` and `false`."""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _element(source: Mapping[str, Any], name: str, negated: str) -> Element | None:
+    """X or NotX, whichever the statement has."""
+    name = negated if negated in source else name
+    if name not in source:
+        return None
+    value = source[name]
+    if isinstance(value, dict):
+        return Element(name, tuple([one for listed in value.values() for one in texts(listed)]))
+    return Element(name, texts(value))
+
+
+def _both(matches_resource: RequestTest, conditions: Sequence[ContextTest]) -> RequestTest:
     if not conditions:
         return matches_resource
 
