@@ -68,11 +68,10 @@ def initialise(directory: Path, account_id: str | None, entropy: Entropy, now: d
         StoreError: it is initialised already, or cannot be made; nothing was changed.
         ValueError: the account id is not twelve digits.
     """
-    if account_id is None:
-        account_id = _random_account_id(entropy)
-    if not names.is_account_id(account_id):
+    if account_id is not None and not names.is_account_id(account_id):
         raise ValueError("an account id has twelve digits")
     try:
+        account_id = account_id or _random_account_id(entropy)
         with _building(directory) as building:
             key_ring = key_ring_file.create(building / KEY_RING, entropy)
             access_key_id, secret = _create_database(building / DATABASE, account_id, key_ring, entropy, now)

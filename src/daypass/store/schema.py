@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -13,6 +15,8 @@ from sqlalchemy.exc import DatabaseError
 
 from daypass.store.errors import StoreError
 from daypass.store.sqlite import WRITES
+
+_alembic: Final = threading.Lock()  # Alembic keeps the revision under way in module globals
 
 
 def create(engine: Engine) -> None:
@@ -49,7 +53,7 @@ def _is_newest(connection: Connection, path: Path) -> bool:
 
 def _run_revisions(engine: Engine) -> None:
     """In one transaction: of several workers that start at once one does it, and the others find it done."""
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    with _alembic, engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
