@@ -454,3 +454,5 @@ def test_a_backend_that_is_not_there_is_a_503_and_recovers_by_itself(
         created = raw_s3.call(server.root, "PUT", f"{server.url}/another-bucket", body=b"")
         assert created.code == "ServiceUnavailable"
         assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == [BUCKET]
+        with recording(gone.port):
+            assert get(server, server.root).status == 200

@@ -72,7 +72,9 @@ def _honest(request: Recorded) -> bytes:
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[RecordingBackend]:
+def recording(port: int = 0) -> Iterator[RecordingBackend]:
+    """port: 0 for any free one."""
+
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             record.connections.append(self.connection)
@@ -107,10 +109,10 @@ def recording() -> Iterator[RecordingBackend]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A gateway that hangs up is what some tests want to see."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         record = RecordingBackend(server.socket.getsockname()[1])
         record.reset()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
         def stop() -> None:
             server.shutdown()

@@ -24,7 +24,7 @@ from daypass.service.s3_buckets import OutcomeUnknown
 from daypass.wire import s3_xml
 from daypass.wire.http import Headers
 from daypass.wire.model import Operation
-from daypass.wire.s3 import encode_path
+from daypass.wire.s3 import S3Call, encode_path, encode_query
 from daypass.wire.s3_errors import s3_error
 
 EMPTY_HASH: Final = sha256(b"").hexdigest()
@@ -123,6 +123,44 @@ def _read(body: bytes) -> tuple[str | None, str | None]:
     if root.name != "Error":
         return None, None
     return root.text_of("Code"), root.text_of("Message") or None
+
+
+async def object_tags(upstream: Upstream, call: S3Call, at: datetime) -> dict[str, str]:
+    """The tags that the call's object has now; none if there is no such object.
+
+    Raises:
+        ServiceError: the backend did not say; without knowing, nothing that depends on tags can be allowed.
+    """
+    version = [("versionId", call.query["versionId"])] if "versionId" in call.query else []
+    request = UpstreamRequest(
+        method="GET",
+        path=encode_path(call.bucket, call.key),
+        query=encode_query([("tagging", ""), *version]),
+        headers=(),
+        payload_hash=EMPTY_HASH,
+        content_length=None,
+        at=at,
+    )
+    try:
+        async with upstream.exchange(request) as response:
+            if response.status == 404:
+                return {}
+            body = await response.read(limits.UPSTREAM_ERROR_BYTES)
+            if response.status == 200:
+                return _tags(s3_xml.parse(body))
+            _log.error("the S3 backend answered %d to the question for an object's tags", response.status)
+    except UpstreamFailure as failure:
+        raise unavailable(failure) from None
+    except s3_xml.MalformedXML:
+        _log.error("the S3 backend's answer to the question for an object's tags cannot be read")
+    raise s3_error("ServiceUnavailable", _BROKEN_OFF)
+
+
+def _tags(root: s3_xml.Element) -> dict[str, str]:
+    tag_set = root.first("TagSet")
+    if root.name != "Tagging" or tag_set is None:
+        raise s3_xml.MalformedXML("no TagSet")
+    return {tag.text_of("Key") or "": tag.text_of("Value") or "" for tag in tag_set.children}
 
 
 class BackendBuckets:

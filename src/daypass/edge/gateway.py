@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import logging
 import re
+from dataclasses import replace
 from typing import Final
 
 from daypass import limits
-from daypass.edge.backend import EMPTY_HASH, BackendBuckets, error_of, shown_headers, unavailable
+from daypass.edge.backend import EMPTY_HASH, BackendBuckets, error_of, object_tags, shown_headers, unavailable
 from daypass.edge.client import Client, ClientGone, ProvenBody, Receive, Send, check_payload_hash
 from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest, UpstreamResponse
 from daypass.errors import ServiceError
@@ -126,8 +127,11 @@ class Gateway:
         if call.bucket is not None and not row.makes_bucket:
             bucket = await self._ports.identities.bucket(call.bucket)
         constraint = location_constraint(document) if row.makes_bucket else None
-        document_context = () if constraint is None else (("s3:locationconstraint", constraint),)
-        exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document, document_context)
+        learned = {} if constraint is None else {"s3:locationconstraint": constraint}
+        exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document, learned)
+        if await s3.asks_for_object_tags(exchange, self._ports.identities):
+            tags = await object_tags(self._upstream, call, request.received)
+            exchange = replace(exchange, learned=s3.object_tag_context(tags))
 
         # 4. May the caller: one decision function for every operation; each decision is on record before we go on.
         required = s3.checks(exchange)

@@ -10,19 +10,21 @@ Source: Service Authorization Reference, "Amazon S3"; S3 User Guide, "Bucket pol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from daypass import limits
 from daypass.errors import ServiceError, service_unavailable
 from daypass.names import bucket_arn, object_arn
 from daypass.policy import Decision, Outcome, Request
+from daypass.policy.catalog import actions
 from daypass.service.actions import Check, ContextValue
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import Anonymous, Caller
-from daypass.service.ports import AuditLog, AuditRecord, Bucket
+from daypass.service.ports import AuditLog, AuditRecord, Bucket, IdentityReader
 from daypass.service.s3_catalog import ACL_HEADERS, RESPONSE_OVERRIDES, Row
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
@@ -30,6 +32,7 @@ from daypass.wire.s3 import S3Call, encode_query, read_query
 from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
 from daypass.wire.sigv4 import Claim
 
+_EXISTING_TAG: Final = "s3:existingobjecttag/"
 _TAGGING: Final = "x-amz-tagging"
 _RETAIN_UNTIL: Final = "x-amz-object-lock-retain-until-date"
 _DAY: Final = timedelta(days=1)
@@ -42,7 +45,7 @@ class S3Exchange:
     claim: what its signature claimed; None if it bears none.
     bucket: that its address names, as Daypass knows it; None if there is none, or if it is to be made.
     document: the body of an operation that takes a small one; else empty.
-    document_context: condition keys that come from it.
+    learned: condition keys that are not in the request's head: from its document, or from the backend.
     """
 
     request: RawRequest
@@ -53,7 +56,7 @@ class S3Exchange:
     row: Row
     bucket: Bucket | None
     document: bytes = b""
-    document_context: tuple[tuple[str, str], ...] = ()
+    learned: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bucket_name(self) -> str:
@@ -74,11 +77,11 @@ def checks(exchange: S3Exchange) -> tuple[Check, ...]:
     """
     row, call = exchange.row, exchange.call
     versioned = row.version_action is not None and "versionId" in call.query
-    actions = [row.version_action if versioned and row.version_action else row.action]
+    needed = [row.version_action if versioned and row.version_action else row.action]
     sent = call.query.keys() | call.headers.keys()
-    actions += [row.further[name] for name in sorted(row.further.keys() & sent)]
+    needed += [row.further[name] for name in sorted(row.further.keys() & sent)]
     resource, context = _resource(call), _context(exchange)
-    return tuple([Check(action, resource, context) for action in dict.fromkeys(actions)])
+    return tuple([Check(action, resource, context) for action in dict.fromkeys(needed)])
 
 
 def _resource(call: S3Call) -> str:
@@ -92,7 +95,10 @@ def _resource(call: S3Call) -> str:
 def _context(exchange: S3Exchange) -> dict[str, ContextValue]:
     """S3's condition keys that this request gives, each from a parsed value or from the proven claim."""
     row, call = exchange.row, exchange.call
-    context: dict[str, ContextValue] = {**row.fixed_context, **dict(exchange.document_context)}
+    context: dict[str, ContextValue] = {**row.fixed_context, **exchange.learned}
+    owner = _resource_account(exchange)
+    if owner is not None:
+        context |= {"aws:resourceaccount": owner, "s3:resourceaccount": owner}
     for parameters in (call.query, call.headers):
         context |= {row.context[name]: value for name, value in parameters.items() if name in row.context}
     context |= _signature_context(exchange)
@@ -104,6 +110,15 @@ def _context(exchange: S3Exchange) -> dict[str, ContextValue]:
         days = _remaining_days(call.headers[_RETAIN_UNTIL], exchange.request.received)
         context["s3:object-lock-remaining-retention-days"] = str(days)
     return context
+
+
+def _resource_account(exchange: S3Exchange) -> str | None:
+    """Whose the resource is: the bucket's owner; the caller's account for what is not in a bucket yet."""
+    if exchange.bucket is not None:
+        return exchange.bucket.account_id
+    if isinstance(exchange.caller, Caller) and (exchange.row.makes_bucket or exchange.call.bucket is None):
+        return exchange.caller.account.account_id
+    return None
 
 
 def _signature_context(exchange: S3Exchange) -> dict[str, ContextValue]:
@@ -138,6 +153,41 @@ def read_tags(header: str) -> dict[str, str]:
     if len(tags) > limits.OBJECT_TAGS:
         raise s3_error("InvalidTag", f"Object tags cannot be greater than {limits.OBJECT_TAGS}")
     return tags
+
+
+async def asks_for_object_tags(exchange: S3Exchange, identities: IdentityReader) -> bool:
+    """Whether a policy in force speaks of the tags that the object has now. Only the backend knows those; were
+    they left out, a Deny on a tag would never match."""
+    action = actions("s3").get(exchange.row.action.removeprefix("s3:").lower())
+    if exchange.bucket is None or action is None or not action.has_key(_EXISTING_TAG + "any"):
+        return False
+    policies = [] if exchange.bucket.policy is None else [exchange.bucket.policy.text]
+    caller = exchange.caller
+    if isinstance(caller, Caller):
+        policies += [] if caller.user is None else [policy.text for policy in caller.user.policies]
+        if caller.session is not None:
+            policies.append(caller.session.session_policy or "")
+            managed = [await identities.managed_policy(arn) for arn in caller.session.policy_arns]
+            policies += [policy.document for policy in managed if policy is not None]
+    return any(_speaks_of_object_tags(policy) for policy in policies)
+
+
+@lru_cache(limits.SESSIONS_CACHED)
+def _speaks_of_object_tags(policy: str) -> bool:
+    # A `\u` escape could spell any letter of the key; no policy in earnest has one.
+    return "existingobjecttag" in policy.lower() or "\\u" in policy
+
+
+def object_tag_context(tags: Mapping[str, str]) -> dict[str, str]:
+    """The condition keys of the tags that an object has.
+
+    Raises:
+        ServiceError: AccessDenied, for keys that differ only in case: one condition key stands for both.
+    """
+    context = {_EXISTING_TAG + key.lower(): value for key, value in tags.items()}
+    if len(context) != len(tags):
+        raise s3_error("AccessDenied")
+    return context
 
 
 def _remaining_days(text: str, now: datetime) -> int:

@@ -102,6 +102,7 @@ ACL_HEADERS: Final = frozenset(
         "x-amz-grant-write-acp",
     }
 )
+_OBJECT_ACL_HEADERS: Final = ACL_HEADERS - {"x-amz-grant-write"}
 _OBJECT_LOCK: Final = {
     "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
     "x-amz-object-lock-mode": "s3:object-lock-mode",
@@ -228,9 +229,9 @@ ROWS: Final[Mapping[str, Row]] = MappingProxyType(
                     *_OBJECT_LOCK,
                 }
             ),
-            enforced=_OWNER | ACL_HEADERS | {"content-length"},
+            enforced=_OWNER | _OBJECT_ACL_HEADERS | {"content-length"},
             further={
-                **dict.fromkeys(sorted(ACL_HEADERS), "s3:PutObjectAcl"),
+                **dict.fromkeys(sorted(_OBJECT_ACL_HEADERS), "s3:PutObjectAcl"),
                 # To overwrite only what is known, one must be allowed to know it.
                 "if-match": "s3:GetObject",
                 "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
@@ -239,7 +240,7 @@ ROWS: Final[Mapping[str, Row]] = MappingProxyType(
                 "x-amz-tagging": "s3:PutObjectTagging",
             },
             context={
-                **{name: f"s3:{name}" for name in sorted(ACL_HEADERS)},
+                **{name: f"s3:{name}" for name in sorted(_OBJECT_ACL_HEADERS)},
                 **_CONDITIONS,
                 **_ENCRYPTION,
                 **_OBJECT_LOCK,

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from daypass.policy.catalog import actions
+from daypass.service.s3_catalog import ACL_HEADERS, ROWS, Body
+from daypass.wire import model, s3
+
+# operation → action, action if a version is named. S3 User Guide, "Required permissions for S3 API operations".
+ACTIONS = {
+    "CreateBucket": ("s3:CreateBucket", None),
+    "DeleteBucket": ("s3:DeleteBucket", None),
+    "DeleteBucketPolicy": ("s3:DeleteBucketPolicy", None),
+    "DeleteObject": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "GetBucketLocation": ("s3:GetBucketLocation", None),
+    "GetBucketPolicy": ("s3:GetBucketPolicy", None),
+    "GetObject": ("s3:GetObject", "s3:GetObjectVersion"),
+    "HeadBucket": ("s3:ListBucket", None),
+    "HeadObject": ("s3:GetObject", "s3:GetObjectVersion"),
+    "ListBuckets": ("s3:ListAllMyBuckets", None),
+    "ListObjectsV2": ("s3:ListBucket", None),
+    "PutBucketPolicy": ("s3:PutBucketPolicy", None),
+    "PutObject": ("s3:PutObject", None),
+}
+
+# Headers that need more than the operation's own permission, wherever an operation takes them.
+FURTHER = {
+    **dict.fromkeys(ACL_HEADERS, ("s3:PutObjectAcl", "s3:PutBucketAcl")),
+    "x-amz-tagging": ("s3:PutObjectTagging",),
+    "x-amz-object-lock-mode": ("s3:PutObjectRetention",),
+    "x-amz-object-lock-retain-until-date": ("s3:PutObjectRetention",),
+    "x-amz-object-lock-legal-hold": ("s3:PutObjectLegalHold",),
+    "x-amz-bypass-governance-retention": ("s3:BypassGovernanceRetention",),
+}
+
+
+def test_every_served_operation_asks_for_its_own_action() -> None:
+    assert {name: (row.action, row.version_action) for name, row in ROWS.items()} == ACTIONS
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_every_action_is_one_that_s3_has(operation: str) -> None:
+    row = ROWS[operation]
+    for action in filter(None, (row.action, row.version_action, *row.further.values())):
+        assert action.removeprefix("s3:").lower() in actions("s3")
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_every_condition_key_is_one_that_the_action_has(operation: str) -> None:
+    row = ROWS[operation]
+    action = actions("s3")[row.action.removeprefix("s3:").lower()]
+    for parameter, key in row.context.items():
+        if parameter == "versionId":  # the Version action's key
+            assert row.version_action is not None
+            assert actions("s3")[row.version_action.removeprefix("s3:").lower()].has_key(key)
+        else:
+            assert action.has_key(key), key
+    for key in row.fixed_context:
+        assert action.has_key(key), key
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_every_condition_key_of_the_action_that_a_parameter_gives_is_given(operation: str) -> None:
+    """A key that the request could give and does not is a Deny that does not match."""
+    row = ROWS[operation]
+    action = actions("s3")[row.action.removeprefix("s3:").lower()]
+    for parameter in row.forwarded | row.enforced:
+        if action.has_key(f"s3:{parameter.lower()}"):
+            assert parameter in row.context, parameter
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_a_row_names_only_what_the_model_has(operation: str) -> None:
+    row, shape = ROWS[operation], model.load("s3").operations[operation]
+    members = shape.input.members.values() if shape.input else ()
+    known = {
+        member.wire_name if member.location == "querystring" else member.wire_name.lower()
+        for member in members
+        if member.location in ("querystring", "header", "headers")
+    } | {name for name, _ in shape.fixed_query}
+    checksums = {name for name in row.forwarded | row.enforced if name.startswith("x-amz-checksum-")}
+    if shape.checksum_algorithm_member is not None:
+        known |= checksums
+    assert row.forwarded | row.enforced <= known
+    assert row.forwarded.isdisjoint(row.enforced)
+    assert row.context.keys() | row.further.keys() <= row.forwarded | row.enforced
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_a_header_that_does_more_needs_the_permission_for_more(operation: str) -> None:
+    row = ROWS[operation]
+    for name, needed in FURTHER.items():
+        if row.knows(name):
+            assert row.further.get(name) in needed, name
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_an_operation_takes_a_body_where_the_model_has_one(operation: str) -> None:
+    row, shape = ROWS[operation], model.load("s3").operations[operation]
+    members = shape.input.members.values() if shape.input else ()
+    payload = any(member.location in ("payload", "body") for member in members)
+    assert payload == (row.body is not Body.NONE)
+    assert (row.body is Body.DOCUMENT) == (row.document_bytes > 0)
+
+
+def test_every_row_can_be_asked_for() -> None:
+    routed = {route.operation.name for routes in s3.routes().values() for route in routes}
+    assert routed >= ROWS.keys()
