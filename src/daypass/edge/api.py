@@ -176,19 +176,19 @@ class _Trail:
         no permission and is "Allowed"."""
         decision, caller, check = self.decision, self.caller, self.check
         if decision is None or (error is not None and decision.outcome is Outcome.ALLOWED):
-            outcome = "Allowed" if error is None else "Refused"
+            outcome: str = "Allowed" if error is None else "Refused"
         else:
-            outcome = decision.outcome.value
+            outcome = decision.outcome
         return AuditRecord(
             time=self.request.received,
             request_id=self.request_id,
             caller_arn=None if caller is None else caller.principal.arn,
-            caller_type="unknown" if caller is None else caller.principal.kind.value,
+            caller_type="unknown" if caller is None else caller.principal.kind,
             access_key_id=None if caller is None else caller.access_key_id,
             action=check.action if check is not None else f"{self.service}:{self.action or '-'}",
             resource=None if check is None else check.resource,
             decision=outcome,
-            decided_by=None if decision is None or decision.decided_by is None else decision.decided_by.value,
+            decided_by=None if decision is None else decision.decided_by,
             statements=() if decision is None else tuple([str(statement) for statement in decision.statements]),
             error=error,
             source_ip=self.request.source_ip,
