@@ -6,11 +6,13 @@ Usable on its own: `from daypass.policy import Policy, PolicySet, Request, decid
 from daypass.policy.compiled import Policy
 from daypass.policy.decision import Decision, Outcome, StatementReference
 from daypass.policy.evaluate import PolicySet, decide
+from daypass.policy.explain import Explanation, explain
 from daypass.policy.faults import PolicyError, PolicyFault, PolicyKind
 from daypass.policy.request import Principal, PrincipalKind, Request
 
 __all__ = [
     "Decision",
+    "Explanation",
     "Outcome",
     "Policy",
     "PolicyError",
@@ -22,4 +24,5 @@ __all__ = [
     "Request",
     "StatementReference",
     "decide",
+    "explain",
 ]

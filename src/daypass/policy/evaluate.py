@@ -9,10 +9,10 @@ Gathering the policies that apply is service.authorize's work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from daypass.policy.candidates import NONE, head_of
+from daypass.policy.candidates import head_of
 from daypass.policy.compiled import Policy, candidates
 from daypass.policy.decision import Decision, Outcome
 from daypass.policy.faults import PolicyKind
@@ -65,21 +65,13 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     if action in _NEEDS_NO_PERMISSION and kind not in _WITHOUT_POLICIES:
         return _ALLOWED_WITHOUT_POLICY
 
-    # 1. Which policies apply to a caller of this kind.
-    by_root = kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)
+    # 1. Which policies apply to a caller of this kind, and their statements about the action.
+    policies = applicable(request, policies)
     identity = candidates(policies.identity, action)
     boundary = None if policies.boundary is None else policies.boundary.about(action)
     session = None if policies.session is None else candidates(policies.session, action)
     resource = None if policies.resource is None else policies.resource.about(action)
     service_control, resource_control = policies.service_control, policies.resource_control
-    if kind in _WITHOUT_POLICIES:
-        identity, boundary, session, service_control = NONE, None, None, None
-    elif kind is PrincipalKind.ROOT:
-        identity, boundary, session = NONE, None, None
-        if same_account and action in _ROOT_MAY_MEND:
-            resource = None
-    elif by_root:
-        identity, boundary = NONE, None
 
     # 2. "Deny" is looked for first, in every policy: an allow found earlier could not stand.
     denying: list[Statement] = []
@@ -123,7 +115,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     granted_by, granting = PolicyKind.SESSION, controlling
     if same_account and form is Form.ISSUER:
         granted_by, granting = PolicyKind.RESOURCE, naming + controlling
-    elif not by_root:
+    elif not (kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)):
         granted_by, granting = PolicyKind.IDENTITY, identity.allowing(head, request)
         if not granting:
             return _IMPLICITLY_DENIED[PolicyKind.IDENTITY]
@@ -149,6 +141,22 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     if not same_account:
         granting += naming
     return _decision(Outcome.ALLOWED, granted_by, granting)
+
+
+def applicable(request: Request, policies: PolicySet) -> PolicySet:
+    """Those of the policies that apply to a caller of the request's kind."""
+    principal, kind = request.principal, request.principal.kind
+    if kind in _WITHOUT_POLICIES:
+        return PolicySet(resource=policies.resource, resource_control=policies.resource_control)
+    if kind is PrincipalKind.ROOT:
+        same_account = request.resource_account in (None, principal.account_id)
+        mends = same_account and request.action.lower() in _ROOT_MAY_MEND
+        return replace(
+            policies, identity=(), boundary=None, session=None, resource=None if mends else policies.resource
+        )
+    if kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal):
+        return replace(policies, identity=(), boundary=None)
+    return policies
 
 
 def _naming(statements: list[Statement], request: Request, boundary: bool) -> tuple[list[Statement], Form]:

@@ -305,8 +305,10 @@ def resource_text(pattern: str, *, variables: bool = False) -> TextTest | Templa
     parts = pattern.split(":", ARN_PARTS - 1)
     if len(parts) < ARN_PARTS:
         return _padded([part for part in tokenize(pattern, variables=False) if not isinstance(part, Variable)])
-    head = tokenize(":".join(parts[:-1]) + ":", variables=False)
-    return _build(head + tokenize(parts[-1], variables=variables), _padded)
+    head = ":".join(parts[:-1]) + ":"
+    tokens = tokenize(head, variables=False) + tokenize(parts[-1], variables=variables)
+    # A literal head holds every wildcard in the sixth part, and then the ARN can be matched as one text.
+    return _build(tokens, glob if "*" not in head and "?" not in head else _padded)
 
 
 def _everything(text: str) -> bool:

@@ -61,7 +61,8 @@ def _service_fault(resource: str, parts: list[str]) -> str | None:
     # The missing parts of a short ARN count as `*`.
     has_region = len(parts) > 3 and parts[3] != ""
     path = parts[5] if len(parts) == 6 else "*"
-    if service == "s3" and has_region and not path.startswith("accesspoint/"):
+    # Access points, jobs and the like have a region, and an account with it; buckets and objects have neither.
+    if service == "s3" and has_region and parts[4:5] in ([], [""]):
         return f"Resource {resource} can not contain region information."
     if service == "iam":
         if has_region:

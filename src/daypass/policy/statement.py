@@ -42,6 +42,7 @@ class Statement:
     matches_action: of an action in lower case.
     applies: whether Resource and Condition match; Action and Principal are looked at apart.
     resource: None in a trust policy, which is about the role it is attached to.
+    variables: whether `${…}` is special in it.
     """
 
     __slots__ = (
@@ -49,13 +50,13 @@ class Statement:
         "_policy_id",
         "_principals",
         "_source",
-        "_variables",
         "allow",
         "applies",
         "index",
         "kind",
         "matches_action",
         "resource",
+        "variables",
     )
 
     def __init__(
@@ -76,7 +77,7 @@ class Statement:
         self._source = source
         self._policy_id = policy_id
         self._principals = principals
-        self._variables = variables
+        self.variables = variables
         self._alone: Decision | None = None
         self.matches_action = _action_test(self.action)
         matches_resource = self.matches_resource()
@@ -104,11 +105,11 @@ class Statement:
                 continue  # an unknown operator without any key is let pass, and asks nothing
             for key, value in keys.items():
                 values = texts(value)
-                test = compile_condition(comparison, key.lower(), values, variables=self._variables)
+                test = compile_condition(comparison, key.lower(), values, variables=self.variables)
                 yield Condition(operator, key, values, test)
 
     def matches_resource(self) -> RequestTest:
-        return _anything if self.resource is None else _resource_test(self.resource, self._variables)
+        return _anything if self.resource is None else _resource_test(self.resource, self.variables)
 
     def alone(self) -> Decision:
         """The decision, where this statement alone determines it; made once."""
