@@ -17,7 +17,7 @@ import pytest
 
 from support import raw_s3
 from support.raw_s3 import Answer
-from support.recording_backend import RecordingBackend, recording
+from support.recording_backend import DONE, RecordingBackend, recording
 from support.server import Daypass, Keys, allow, policy, running
 
 BUCKET = "recorded-bucket"
@@ -180,6 +180,41 @@ def test_tags_reach_the_backend_as_the_policy_saw_them(server: Daypass, recorder
     assert put(server, server.root, x_amz_tagging="Team=a&team=b").code == "InvalidTag"
     assert put(server, server.root, x_amz_tagging="a=1&a=2").code == "InvalidTag"
     assert len(recorder.requests) == 1
+
+
+TAGS = b"<Tagging><TagSet><Tag><Key>Class</Key><Value>%s</Value></Tag></TagSet></Tagging>"
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (("200 OK", TAGS % b"open"), 200),
+        (("404 Not Found", b""), 200),  # no object: the question itself will say so
+        (("200 OK", TAGS % b"secret"), 403),
+        (
+            (
+                "200 OK",
+                TAGS.replace(b"</TagSet>", b"<Tag><Key>class</Key><Value>open</Value></Tag></TagSet>") % b"secret",
+            ),
+            403,
+        ),
+        (("200 OK", b"<Other/>"), 503),
+        (("200 OK", b""), 503),
+        (("500 Internal Server Error", b""), 503),
+        (("403 Forbidden", b""), 503),
+    ],
+    ids=["other tag", "no object", "the tag", "two spellings", "other document", "nothing", "failure", "refusal"],
+)
+def test_what_depends_on_a_tag_is_allowed_only_where_the_tags_are_known(
+    server: Daypass, recorder: RecordingBackend, told: tuple[str, bytes], status: int
+) -> None:
+    condition = {"StringEquals": {"s3:ExistingObjectTag/class": "secret"}}
+    name = f"tags-{status}-{abs(hash(told))}"
+    keys = server.new_user(name, allow("s3:*", "*"), {**allow("s3:*", "*"), "Effect": "Deny", "Condition": condition})
+    recorder.answer = lambda request: answer(*told) if request.target.endswith("?tagging=") else DONE
+    assert get(server, keys).status == status
+    assert recorder.requests[0].target == f"/{BUCKET}/key?tagging="
+    assert len(recorder.requests) == (2 if status == 200 else 1)
 
 
 # ---- bodies ------------------------------------------------------------------------------------------------
