@@ -27,6 +27,10 @@ TOKENS_PER_KEY: Final = 2**56  # their 192-bit salts then meet with probability 
 TOKEN_COMPRESS_BYTES: Final = 1_024  # policy and tags beyond this are deflated
 SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, kept per worker
 
+# --- request heads ------------------------------------------------------------------------------------------
+REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound under h11, nginx has 40 KiB
+REQUEST_HEAD_SECONDS: Final = 30  # to send a whole head; nginx's client_header_timeout is 60, Apache's is 20
+
 # --- request bodies -----------------------------------------------------------------------------------------
 API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
 BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"

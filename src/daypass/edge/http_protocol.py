@@ -1,0 +1,76 @@
+"""uvicorn's HTTP protocol with what it lacks: a bound on a request's head, in bytes and in seconds.
+
+uvicorn over httptools gathers headers of any length for any time. Bodies are bounded where they are read: by
+edge.asgi for the API, by edge.client for objects.
+
+Source: RFC 6585, 431 Request Header Fields Too Large; RFC 9112, "Tunneling, slow and incomplete requests".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from daypass import limits
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection. A client that has not sent a whole head in time, or sends too long a one, is cut off."""
+
+    head_bytes: ClassVar[int] = limits.REQUEST_HEAD_BYTES
+    head_seconds: ClassVar[float] = limits.REQUEST_HEAD_SECONDS
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._in_head = False
+        self._received_bytes = 0  # of the head that is being received
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # because uvicorn's is
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # A head that arrives in one piece, as nearly all do, never gets here.
+        if self._in_head and not self.transport.is_closing():
+            self._received_bytes += len(data)
+            if self._received_bytes > self.head_bytes:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+            elif self._timer is None:
+                self._start_timer()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._received_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._timer is not None:
+            self._stop_timer()
+        super().on_headers_complete()
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.head_seconds, self._over)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _over(self) -> None:
+        """Cut the connection off, unless it still waits for an earlier request's answer."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._start_timer()
+        else:
+            self.transport.close()
