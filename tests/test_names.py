@@ -40,8 +40,12 @@ def test_every_id_made_gives_its_account_back(prefix: str, account: int, entropy
 
 
 def test_the_entropy_reaches_the_id() -> None:
-    ids = {names.make_id("AKIA", "123456789012", bytes([0] * 10 + [n])) for n in range(256)}
-    assert len(ids) == 256
+    ids = {
+        names.make_id("AKIA", "123456789012", bytes([n, 0, 0, 0, 0, 0, 0, 0, 0, 0, m]))
+        for n in range(256)
+        for m in (0, 1)
+    }
+    assert len(ids) == 512
 
 
 @pytest.mark.parametrize("identifier", ["", "AKIA", "AKIA0000000000000000", "akiatz2x44nmceqw46pl", "AKIA" + "7" * 16])

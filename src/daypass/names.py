@@ -132,7 +132,7 @@ def make_id(prefix: str, account_id: str, entropy: bytes) -> str:
         raise ValueError("an id needs a known prefix, a 12-digit account id and its entropy")
     random = int.from_bytes(entropy)
     head = 1 << 47 | int(account_id) << 7 | random & 0x7F
-    value = head << 42 | random >> 7 & ((1 << 42) - 1)  # 90 bits: 18 letters, two at a time
+    value = head << 42 | random >> 46  # 90 bits: 18 letters, two at a time
     letters = [_ID_PAIRS[value >> shift & 1023] for shift in range(80, -1, -10)]
     return (prefix + "".join(letters))[: _ID_LENGTHS[prefix]]
 

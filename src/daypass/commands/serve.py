@@ -78,7 +78,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         "daypass.app:create",
         factory=True,
         workers=settings.workers,
-        http="httptools",  # never the h11 fallback: it accepts what a strict parser refuses
+        # On httptools, never the h11 fallback: that accepts what a strict parser refuses.
+        http="daypass.edge.http_protocol:BoundedHttpProtocol",
         loop="uvloop",
         ws="none",
         lifespan="on",
