@@ -45,6 +45,7 @@ CHANGE_POLL_SECONDS: Final = 0.25  # how often a worker asks the store for chang
 IDENTITIES_CACHED: Final = 16_384  # entries a worker keeps of each kind: access keys, users, managed policies, buckets
 CHANGES_KEPT: Final = 20_000  # rows of the store's change log; a worker further behind forgets its whole cache
 AUDIT_ROTATION_SECONDS: Final = 1  # how often a worker looks whether its audit file was renamed away
+STORE_CONNECTIONS: Final = 8  # per worker; each is a thread of its own
 STORE_BUSY_SECONDS: Final = 5  # a writer waits this long for another process's write, then answers ServiceUnavailable
 ACCESS_KEYS_PER_USER: Final = 2  # IAM quotas
 USERS_PER_ACCOUNT: Final = 5_000  # IAM quotas

@@ -30,7 +30,13 @@ _PRAGMAS: Final = (
 
 def async_engine(path: Path) -> AsyncEngine:
     """The engine that serves requests. The file must exist: opening never makes one."""
-    engine = create_async_engine(_url("sqlite+aiosqlite", path), hide_parameters=True)
+    engine = create_async_engine(
+        _url("sqlite+aiosqlite", path),
+        hide_parameters=True,
+        pool_size=limits.STORE_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=limits.STORE_BUSY_SECONDS,
+    )
     _prepare(engine.sync_engine)
     return engine
 
