@@ -81,15 +81,16 @@ def answer(case: Case) -> Decision:
     return decide(request_of(case), policies_of(case))
 
 
-def difference(case: Case) -> str | None:
+def difference(case: Case, policies: PolicySet | None = None) -> str | None:
     """In what the two engines differ, as a sentence; None if in nothing.
 
+    policies: the case's, if they are compiled already; they must decide as fresh ones do.
     Compared: the outcome; for a denial the kind of policy that decided (where several kinds deny explicitly, any of
     them will do); and that the determining statements are of that kind.
     """
     expected = engine.evaluate(case)
     try:
-        decision = answer(case)
+        decision = decide(request_of(case), policies_of(case) if policies is None else policies)
     except Exception as fault:  # noqa: BLE001  an engine that fails is a difference like any other
         return f"reference says {expected.outcome}, daypass.policy raises {fault!r}"
     if decision.outcome.value != expected.outcome:
@@ -158,7 +159,8 @@ def removable(case: Case) -> Iterator[tuple[Any, ...]]:
 def removable_inside(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     entries = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
     for key, child in entries:
-        required = key in REQUIRED or (isinstance(value, list) and len(value) == 1)
+        last_one = len(value) == 1 and (isinstance(value, list) or path[-1] in ("Principal", "NotPrincipal"))
+        required = key in REQUIRED or last_one
         if not required:
             yield (*path, key)
         if isinstance(child, dict | list):

@@ -34,6 +34,7 @@ Case = dict[str, Any]
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
+PRINCIPAL_IDS = ("principal_id", "issuer_arn", "issuer_id")
 NEW, OLD = "2012-10-17", "2008-10-17"
 
 
@@ -67,9 +68,25 @@ OTHER_RESOURCES = [
 
 def generate(rng: Random) -> Case:
     """One case, without the answer."""
-    caller = rng.choices([caller for caller, _ in CALLERS], [weight for _, weight in CALLERS])[0]
-    target = rng.choice(TARGETS)
-    context = request_context(rng, caller)
+    caller, target = any_caller(rng), rng.choice(TARGETS)
+    request = request_of(rng, caller, target)
+    crosses_accounts = request.get("resource_account") == B
+    source = Source(rng, caller, target, request["context"])
+    if chance(rng, 0.3) and not crosses_accounts and not target.trust:
+        return {"request": request, "policies": source.one_element()}
+    return {"request": request, "policies": source.policies(crosses_accounts=crosses_accounts)}
+
+
+def generated(seed: str) -> Case:
+    """The case of a seed, the same in every process."""
+    return generate(Random(seed))  # noqa: S311  repeatable is what it must be
+
+
+def any_caller(rng: Random) -> Caller:
+    return rng.choices([caller for caller, _ in CALLERS], [weight for _, weight in CALLERS])[0]
+
+
+def request_of(rng: Random, caller: Caller, target: Target) -> dict[str, Any]:
     request: dict[str, Any] = {"action": target.action, "resource": target.resource, **caller.request}
     # A resource without a policy of its own is never open to another account, so that is asked seldom.
     owner = rng.choices((None, A, B), (5, 2, 3) if target.in_bucket or target.trust else (5, 2, 0.4))[0]
@@ -77,16 +94,27 @@ def generate(rng: Random) -> Case:
         owner = A
     if owner is not None:
         request["resource_account"] = owner
-    request["context"] = context
-    source = Source(rng, caller, target, context)
-    if owner != B and chance(rng, 0.3) and not target.trust:
-        return {"request": request, "policies": source.one_element()}
-    return {"request": request, "policies": source.policies(crosses_accounts=owner == B)}
+    request["context"] = request_context(rng, caller)
+    return request
 
 
-def generated(seed: str) -> Case:
-    """The case of a seed, the same in every process."""
-    return generate(Random(seed))  # noqa: S311  repeatable is what it must be
+def another_request(case: Case, seed: str) -> Case:
+    """The same policies, asked about by somebody else, or about something else, or in other circumstances."""
+    rng = Random(seed)  # noqa: S311  repeatable is what it must be
+    request = dict(case["request"])
+    like = request_of(rng, any_caller(rng), rng.choice(TARGETS))
+    parts = [["context"], ["principal_kind", "principal_arn", "principal_account", *PRINCIPAL_IDS]]
+    if asks_for_role(request) == asks_for_role(like):
+        parts.append(["action", "resource"])
+    for names in rng.sample(parts, rng.choice((1, 2))):
+        request = {name: value for name, value in request.items() if name not in names}
+        request |= {name: like[name] for name in names if name in like}
+    return {"request": request, "policies": case["policies"]}
+
+
+def asks_for_role(request: dict[str, Any]) -> bool:
+    """Whether the resource policy would be a trust policy."""
+    return any(target.trust and target.resource == request["resource"] for target in TARGETS)
 
 
 class Source:
@@ -110,7 +138,7 @@ class Source:
             policies["resource"] = self.document(Kind.BUCKET)
         if kind == "federated-user" and chance(rng, 0.8):
             policies["session"] = self.documents(rng.choice((1, 1, 2)), Kind.SESSION)
-        if kind == "role-session" and chance(rng, 0.4):
+        if chance(rng, {"role-session": 0.4, "user": 0.03, "root": 0.03}.get(kind, 0)):
             policies["session"] = self.documents(rng.choice((1, 1, 2)), Kind.SESSION)
         if chance(rng, 0.25):
             policies["boundary"] = self.documents(1)
@@ -163,7 +191,10 @@ class Source:
 
     def document(self, kind: Kind) -> Document:
         rng = self.rng
-        statements = [self.statement(kind) for _ in range(rng.choice((1, 1, 2, 3)))]
+        # The text of a session policy or a trust policy may not be long.
+        long = kind in (Kind.ATTACHED, Kind.BUCKET) and chance(rng, 0.04)
+        count = rng.randrange(6, 13) if long else rng.choice((1, 1, 2, 3))
+        statements = [self.statement(kind) for _ in range(count)]
         version = rng.choices((NEW, OLD, None), (8, 1, 1))[0]
         document: Document = {"Version": version} if version else {}
         document["Statement"] = statements[0] if len(statements) == 1 and chance(rng, 0.2) else statements
@@ -223,8 +254,8 @@ class Source:
             "*",
             "*:*",
         ]
-        if kind is not Kind.BUCKET:  # S3 knows its own actions
-            choices += [f"{service}:{name}?", f"{service}:{riddled(self.rng, name)}"]
+        if kind is not Kind.BUCKET and chance(self.rng, 0.2):  # S3 knows its own actions
+            choices = [f"{service}:{name}?", f"{service}:{riddled(self.rng, name)}"]
         return self.rng.choice(choices)
 
     def add_resource(self, statement: Statement, kind: Kind) -> None:
@@ -281,6 +312,8 @@ class Source:
     def near_part(self, part: str) -> str:
         if chance(self.rng, 0.17):
             return with_variable(self.rng, part, self.context)
+        if chance(self.rng, 0.08):
+            return riddled(self.rng, part)
         at = self.rng.randrange(1, len(part))
         return self.rng.choice(
             [
@@ -291,7 +324,6 @@ class Source:
                 part[: at - 1] + "?" + part[at:],
                 part[:at] + "??" + part[at + 1 :],
                 part[:at] + "*" + part[at:],
-                riddled(self.rng, part),
                 part.swapcase(),
                 part + "/",
                 "*",

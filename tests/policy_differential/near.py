@@ -34,6 +34,8 @@ def riddled(rng: Random, text: str) -> str:
 def near_text(rng: Random, value: str, context: Values) -> str:
     if chance(rng, 0.2):
         return with_variable(rng, value, context)
+    if chance(rng, 0.08):
+        return riddled(rng, value)
     at = rng.randrange(len(value) + 1)
     return rng.choice(
         [
@@ -45,7 +47,6 @@ def near_text(rng: Random, value: str, context: Values) -> str:
             value[:at] + "?" + value[at + 1 :],
             "*" + value[at:],
             value[:at] + "*" + value[at:],
-            riddled(rng, value),
             "*",
         ]
     )

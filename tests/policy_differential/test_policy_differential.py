@@ -5,11 +5,14 @@ A difference is shrunk and printed as a line for vectors/policy_cases.jsonl. `--
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from policy_differential.comparison import Histogram, case_line, difference, shrunk
+from daypass.policy import PolicySet
+from policy_differential.comparison import Histogram, case_line, difference, policies_of, shrunk
 from policy_differential.generated_conditions import CONDITION_OPERATORS
-from policy_differential.generator import generated
+from policy_differential.generator import another_request, generated
 
 PAIRS_PER_TEST = 2_500
 TESTS = 8  # 20,000 pairs in every run, in parts that processes can share
@@ -20,9 +23,17 @@ DEEP_TESTS = 24
 def assert_the_engines_agree(seed: int, pairs: int) -> None:
     for number in range(pairs):
         case = generated(f"{seed}/{number}")
-        if difference(case) is not None:
-            smallest = shrunk(case)
-            pytest.fail(f"pair {seed}/{number}: {difference(smallest)}\n{case_line(smallest)}", pytrace=False)
+        policies = policies_of(case)
+        assert_agreement(case, policies)
+        # What the compiled policies remember of one request must not show in the next.
+        assert_agreement(another_request(case, f"{seed}/{number}/another"), policies)
+        assert_agreement(case, policies)
+
+
+def assert_agreement(case: dict[str, Any], policies: PolicySet) -> None:
+    if difference(case, policies) is not None:
+        smallest = shrunk(case) if difference(case) else case
+        pytest.fail(f"{difference(case, policies)}\n{case_line(smallest)}", pytrace=False)
 
 
 @pytest.mark.parametrize("seed", range(TESTS))

@@ -30,6 +30,7 @@ from reference.patterns import (
 Compare = Callable[[str, str, Context, str | None], bool]  # request value, policy value as written, context, version
 EPOCH = date(1970, 1, 1).toordinal()
 DAY_SECONDS = 86_400
+LAST_SECOND = 2**63 - 1
 
 
 # ---- parsing of values: None means unparsable ----
@@ -51,7 +52,7 @@ def is_digits(text: str) -> bool:
 def instant(text: str) -> Fraction | None:
     """Rule 1.6, Date: the W3C profile of ISO 8601, or seconds of the epoch however many digits (1.13), as seconds."""
     if is_digits(text) and len(text) != len("YYYY"):
-        return Fraction(int(text))
+        return Fraction(int(text)) if int(text) <= LAST_SECOND else None
     day, separator, clock = text.partition("T")
     seconds_of_day = calendar_day(day)
     if seconds_of_day is None:
@@ -137,6 +138,9 @@ def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """Rule 1.6, IpAddress: CIDR notation, or a bare address for a single host."""
+    _, slash, prefix = text.partition("/")
+    if slash and not is_digits(prefix):
+        return None
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -98,7 +98,7 @@ def situation_of(request: dict[str, Any], policies: dict[str, Any]) -> Situation
         context=lower_keys(request.get("context") or {}),
         cross_account=not own_account and request["resource_account"] != caller.account,
         identity=(policies.get("identity") or []) if has_identity_policies(caller) else None,
-        session=(policies.get("session") or None) if is_session(caller) else None,
+        session=(policies.get("session") or None) if may_have_session_policies(caller) else None,
         boundary=(policies.get("boundary") or None) if has_identity_policies(caller) else None,
         resource_policy=policies.get("resource"),
         resource_kind=ROLE_TRUST if is_role(request) else RESOURCE,
@@ -128,9 +128,9 @@ def is_issued_by_root(caller: Caller) -> bool:
     return caller.kind == "federated-user" and (caller.issuer_arn or "").endswith(":root")
 
 
-def is_session(caller: Caller) -> bool:
-    """Rule 1.2: session policies belong to role sessions and federated sessions."""
-    return caller.kind in ("role-session", "federated-user")
+def may_have_session_policies(caller: Caller) -> bool:
+    """Rule 1.1, step 7: whoever has session policies is limited by them; the root user is not."""
+    return is_of_an_account(caller) and caller.kind != "root"
 
 
 def is_role(request: dict[str, Any]) -> bool:

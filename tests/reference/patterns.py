@@ -25,6 +25,7 @@ VERSION_WITH_VARIABLES = "2012-10-17"
 SEGMENTS = 6
 
 
+@lru_cache(maxsize=200_000)
 def symbols(text: str) -> Pattern:
     """Rule 1.4: `*` is any run of characters, `?` is one character."""
     wild = {"*": Wild.RUN, "?": Wild.ONE}
