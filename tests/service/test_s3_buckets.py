@@ -14,9 +14,9 @@ from daypass.errors import ServiceError
 from daypass.policy import Principal, PrincipalKind
 from daypass.service.caller import Caller
 from daypass.service.ports import Account
-from daypass.service.s3 import S3Exchange
 from daypass.service.s3_buckets import OWN, BucketPorts, OutcomeUnknown, canonical_user_id, location_constraint
 from daypass.service.s3_catalog import ROWS
+from daypass.service.s3_checks import S3Exchange
 from daypass.wire.http import RawRequest, RawResponse
 from daypass.wire.s3 import read_call
 from daypass.wire.s3_errors import s3_error

@@ -10,6 +10,7 @@ IncompleteBody, XAmzContentSHA256Mismatch).
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -188,3 +189,13 @@ def _compare(declared: str, computed: str) -> None:
             ClientComputedContentSHA256=declared,
             S3ComputedContentSHA256=computed,
         )
+
+
+def request_ids(request_id: str) -> Headers:
+    """The headers that name the request in every answer."""
+    return ((b"x-amz-request-id", request_id.encode("ascii")), (b"x-amz-id-2", host_id(request_id).encode("ascii")))
+
+
+def host_id(request_id: str) -> str:
+    """S3's second id is opaque; ours says nothing that the first does not."""
+    return base64.b64encode(request_id.encode("ascii")).decode("ascii")

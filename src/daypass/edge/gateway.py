@@ -1,37 +1,45 @@
 """The data plane: one S3 request, from bytes to answer. `_exchange` is the path of a request as code.
 
-Owns the order of the steps and the streaming both ways. The request that the backend gets is built from parsed
-values only: what was not read, checked and named in the operation's row does not reach it.
+Owns the order of the steps, what a request may declare of its body, and the audit of what no policy decided.
 
 Source: S3 API Reference, "Making requests", "Error responses", "Signature calculations: transferring payload".
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import re
 from dataclasses import replace
 from typing import Final
 
 from daypass import limits
-from daypass.edge.backend import EMPTY_HASH, BackendBuckets, error_of, object_tags, shown_headers, unavailable
-from daypass.edge.client import Client, ClientGone, ProvenBody, Receive, Send, check_payload_hash
-from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest, UpstreamResponse
+from daypass.edge.backend import BackendBuckets, object_tags
+from daypass.edge.client import (
+    Client,
+    ClientGone,
+    ProvenBody,
+    Receive,
+    Send,
+    check_payload_hash,
+    host_id,
+    request_ids,
+)
+from daypass.edge.forward import Forwarder
+from daypass.edge.upstream import Upstream
 from daypass.errors import ServiceError
-from daypass.names import bucket_arn
-from daypass.service import s3
+from daypass.service import s3_checks
 from daypass.service.actions import Check, Ports
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord
-from daypass.service.s3 import S3Access, S3Exchange
-from daypass.service.s3_buckets import OWN, BucketPorts, location_constraint
+from daypass.service.s3 import S3Access, enforce, refuse_unserved
+from daypass.service.s3_buckets import OWN, BucketPorts, check_document, location_constraint
 from daypass.service.s3_catalog import ROWS, Body, Row
+from daypass.service.s3_checks import S3Exchange
 from daypass.wire import s3_xml
 from daypass.wire.http import Headers, RawRequest
-from daypass.wire.s3 import S3Call, encode_path, encode_query, read_call
+from daypass.wire.s3 import read_call
 from daypass.wire.s3_errors import not_implemented, s3_error
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD, Claim, SignatureFault, shown
 
@@ -39,8 +47,6 @@ _log: Final = logging.getLogger("daypass")
 
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_STREAMS: Final = frozenset({"GetObject", "ListObjectsV2"})  # whose answer has a body that is passed through
-_HIDES_KEYS: Final = frozenset({"GetObject", "HeadObject"})  # whose 404 tells what ListBucket would
 
 
 class Gateway:
@@ -109,7 +115,7 @@ class Gateway:
         row = ROWS.get(call.operation.name)
         if row is None:
             raise not_implemented(f"{call.operation.name} is not served")
-        s3.refuse_unserved(call, row)
+        refuse_unserved(call, row)
 
         # 2. Who asks.
         _check_service(claim)
@@ -119,103 +125,47 @@ class Gateway:
             caller = await self._authenticator.authenticate(request, claim, payload_hash)
         trail.caller = caller
 
-        # 3. With what body.
+        # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
         proof = None if payload_hash == UNSIGNED_PAYLOAD else payload_hash
-        _check_length(row, client)
-        document = b"" if row.body is Body.STREAM else await _document(client, row, proof)
-        bucket = None
-        if call.bucket is not None and not row.makes_bucket:
-            bucket = await self._ports.identities.bucket(call.bucket)
-        constraint = location_constraint(document) if row.makes_bucket else None
-        learned = {} if constraint is None else {"s3:locationconstraint": constraint}
-        exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document, learned)
-        if await s3.asks_for_object_tags(exchange, self._ports.identities):
-            tags = await object_tags(self._upstream, call, request.received)
-            exchange = replace(exchange, learned=s3.object_tag_context(tags))
+        _check_body(request, row, client)
+        document = b"" if row.body is Body.STREAM else await _document(request, row, client, proof)
+        made = row.makes_bucket or call.bucket is None
+        bucket = None if made else await self._ports.identities.bucket(call.bucket or "")
+        exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document)
+        exchange = replace(exchange, learned=await self._learned(self._upstream, exchange))
 
         # 4. May the caller: one decision function for every operation; each decision is on record before we go on.
-        required = s3.checks(exchange)
+        required = s3_checks.checks(exchange)
         trail.recorded = True
         await self._access.require(exchange, required)
         trail.recorded, trail.check = False, required[0]
-        s3.enforce(exchange)
+        enforce(exchange)
 
         # 5. Do it, and 6. say it.
         own = OWN.get(call.operation.name)
         if own is not None:
             ports = BucketPorts(self._ports.identities, self._ports.directory, BackendBuckets(self._upstream))
             answer = await own(ports, exchange)
-            headers = (*answer.headers, *_ids(request_id), *_length(answer.status, len(answer.body)))
+            headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
             await client.answer(answer.status, headers, answer.body)
         else:
             trail.recorded = True  # what the backend refuses is its answer, not a decision of ours
             body = ProvenBody(client, proof)
             try:
-                await self._forward(self._upstream, exchange, client, body, payload_hash)
+                await Forwarder(self._upstream, self._access).forward(exchange, client, body, payload_hash)
             except ServiceError as error:
                 trail.recorded = error is not body.fault
                 raise
 
-    # ---- the operations that the backend answers ----
-
-    async def _forward(
-        self, upstream: Upstream, exchange: S3Exchange, client: Client, body: ProvenBody, payload_hash: str
-    ) -> None:
-        streams = exchange.row.body is Body.STREAM and not body.complete
-        try:
-            async with upstream.exchange(
-                _upstream_request(exchange, client, payload_hash), body.chunks() if streams else b""
-            ) as response:
-                await self._relay(exchange, client, body, response)
-        except UpstreamFailure as failure:
-            # What broke it off on our side is the reason, not what the backend's connection then said.
-            if body.fault is not None:
-                raise body.fault from None
-            raise unavailable(failure) from None
-
-    async def _relay(self, exchange: S3Exchange, client: Client, body: ProvenBody, response: UpstreamResponse) -> None:
-        call = exchange.call
-        if response.status not in (200, 204, 206, 304):
-            raise await self._backend_error(exchange, response)
-        if not body.complete:
-            # A success before all was sent and proven is none: nobody knows what it stored.
-            _log.error("the S3 backend answered %d before it had the whole body", response.status)
-            raise s3_error("ServiceUnavailable", "The storage behind this service did not take the whole object.")
-        status = response.status if response.status in (206, 304) else call.operation.response_status
-        headers = (*shown_headers(call.operation, response.headers), *_ids(exchange.request_id))
-        if call.operation.name == "HeadBucket" and exchange.bucket is not None:
-            headers = _with(headers, b"x-amz-bucket-region", exchange.bucket.region)
-        if call.operation.name in _STREAMS and status != 304:
-            await self._stream(client, status, _streamed_headers(call, headers, response), response)
-        elif exchange.request.method == "HEAD" or status in (204, 304):
-            await client.answer(status, headers)
-        else:
-            await client.answer(status, _with(headers, b"content-length", "0"))
-
-    async def _stream(self, client: Client, status: int, headers: Headers, response: UpstreamResponse) -> None:
-        """Passes the body through. One that breaks off ends the connection: its length is promised already."""
-        async with client.watched() as has_left:
-            await client.start(status, headers)
-            try:
-                async for chunk in response.chunks():
-                    if has_left():
-                        raise ClientGone
-                    await client.send(chunk, more=True)
-            except UpstreamFailure as failure:
-                _log.error("the S3 backend's answer broke off: %s", failure)
-                raise ClientGone from None
-            await client.send(b"", more=False)
-
-    async def _backend_error(self, exchange: S3Exchange, response: UpstreamResponse) -> ServiceError:
-        """The backend's error, but a missing key only to one who could have listed it. (GetObject, "Permissions")"""
-        call = exchange.call
-        details = {"Key": call.key} if call.key is not None else {"BucketName": exchange.bucket_name}
-        error = await error_of(response, call.target, **details)
-        if error.status == 404 and call.operation.name in _HIDES_KEYS and call.key is not None:
-            may_list = Check("s3:ListBucket", bucket_arn(exchange.bucket_name), {"s3:prefix": call.key})
-            if not await self._access.allows(exchange, may_list):
-                return s3_error("AccessDenied")
-        return error
+    async def _learned(self, upstream: Upstream, exchange: S3Exchange) -> dict[str, str]:
+        """The condition keys that are not in the request's head."""
+        if exchange.row.makes_bucket:
+            constraint = location_constraint(exchange.document)
+            return {} if constraint is None else {"s3:locationconstraint": constraint}
+        if await s3_checks.asks_for_object_tags(exchange, self._ports.identities):
+            tags = await object_tags(upstream, exchange.call, exchange.request.received)
+            return s3_checks.object_tag_context(tags)
+        return {}
 
     # ---- refusals ----
 
@@ -227,9 +177,9 @@ class Gateway:
                 self._access.write(trail.record(error.code))
         except ServiceError as unrecorded:
             error = unrecorded
-        body = s3_xml.render_error(error, trail.request_id, _host_id(trail.request_id))
+        body = s3_xml.render_error(error, trail.request_id, host_id(trail.request_id))
         headers: Headers = (
-            *_ids(trail.request_id),
+            *request_ids(trail.request_id),
             (b"content-type", b"application/xml"),
             (b"content-length", str(len(body)).encode("ascii")),
         )
@@ -320,67 +270,28 @@ def _payload_hash(request: RawRequest, claim: Claim | None) -> str:
             )
 
 
-def _check_length(row: Row, client: Client) -> None:
-    """Raises ServiceError: UnexpectedContent, MissingContentLength, EntityTooLarge."""
+def _check_body(request: RawRequest, row: Row, client: Client) -> None:
+    """Raises ServiceError: UnexpectedContent, MissingContentLength, EntityTooLarge, NotImplemented."""
     length = client.content_length
     if row.body is Body.NONE and length != 0:
         raise s3_error("UnexpectedContent")
-    if length is None:
+    if length is None or (row.body is Body.STREAM and request.header(b"content-length") is None):
         raise s3_error("MissingContentLength")
-    if row.body is Body.STREAM and length > limits.OBJECT_PUT_BYTES:
-        raise s3_error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(limits.OBJECT_PUT_BYTES))
-    if row.body is Body.DOCUMENT and length > row.document_bytes:
-        raise s3_error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(row.document_bytes))
+    longest = limits.OBJECT_PUT_BYTES if row.body is Body.STREAM else row.document_bytes
+    if length > longest:
+        raise s3_error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(longest))
+    if "aws-chunked" in (request.header(b"content-encoding") or "").lower():
+        raise not_implemented("bodies in the aws-chunked encoding are not served")
 
 
-async def _document(client: Client, row: Row, proof: str | None) -> bytes:
-    """The whole of a small body; empty for an operation without one. Its hash is proven either way."""
+async def _document(request: RawRequest, row: Row, client: Client, proof: str | None) -> bytes:
+    """The whole of a small body; empty for an operation without one. What was declared of it is proven."""
     body = b"".join([chunk async for chunk in client.body()]) if row.body is Body.DOCUMENT else b""
     check_payload_hash(proof, body)
+    content_md5 = request.header(b"content-md5")
+    if content_md5 is not None:
+        check_document(body, {"content-md5": content_md5})
     return body
-
-
-# ---- the request to the backend, and the answer's head -----------------------------------------------------
-
-
-def _upstream_request(exchange: S3Exchange, client: Client, payload_hash: str) -> UpstreamRequest:
-    """A new request from parsed values. The backend gets the declared hash, and so proves it once more."""
-    call, row = exchange.call, exchange.row
-    query, headers = s3.forwarded(exchange)
-    content_encoding = call.headers.get("content-encoding", "")
-    if "aws-chunked" in content_encoding.lower():
-        raise not_implemented("bodies in the aws-chunked encoding are not served")
-    return UpstreamRequest(
-        method=exchange.request.method,
-        path=encode_path(call.bucket, call.key),
-        query=encode_query(query),
-        headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
-        payload_hash=payload_hash if row.body is Body.STREAM else EMPTY_HASH,
-        content_length=client.content_length if row.body is Body.STREAM else None,
-        at=exchange.request.received,
-    )
-
-
-def _streamed_headers(call: S3Call, headers: Headers, response: UpstreamResponse) -> Headers:
-    length = response.header(b"content-length")
-    if length is not None:
-        headers = _with(headers, b"content-length", length)
-    if call.operation.name == "ListObjectsV2":
-        headers = _with(headers, b"content-type", "application/xml")
-    return headers
-
-
-def _with(headers: Headers, name: bytes, value: str) -> Headers:
-    return (*(header for header in headers if header[0] != name), (name, value.encode("latin-1")))
-
-
-def _ids(request_id: str) -> Headers:
-    return ((b"x-amz-request-id", request_id.encode("ascii")), (b"x-amz-id-2", _host_id(request_id).encode("ascii")))
-
-
-def _host_id(request_id: str) -> str:
-    """S3's second id is opaque; ours says nothing that the first does not."""
-    return base64.b64encode(request_id.encode("ascii")).decode("ascii")
 
 
 def _length(status: int, length: int) -> Headers:

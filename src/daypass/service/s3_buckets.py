@@ -34,7 +34,7 @@ from daypass.service.ports import (
     LimitReached,
     NotFound,
 )
-from daypass.service.s3 import S3Exchange
+from daypass.service.s3_checks import S3Exchange
 from daypass.wire import s3_xml
 from daypass.wire.http import RawResponse
 from daypass.wire.s3_errors import not_implemented, s3_error
