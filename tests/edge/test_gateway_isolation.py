@@ -272,6 +272,21 @@ def test_a_body_that_cannot_be_passed_through_is_refused(
     assert recorder.requests == []
 
 
+def test_an_upload_that_does_not_say_its_length_is_refused(server: Daypass, recorder: RecordingBackend) -> None:
+    url = f"{server.url}/{BUCKET}/key"
+    headers = raw_s3.signed_headers(server.root, "PUT", url)
+    refused = raw_s3.send("PUT", url, headers)
+    assert (refused.code, refused.status) == ("MissingContentLength", 411)
+    assert recorder.requests == []
+
+
+def test_a_documents_content_md5_is_proven_for_every_operation(server: Daypass, recorder: RecordingBackend) -> None:
+    wrong = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+    refused = raw_s3.call(server.root, "PUT", f"{server.url}/checked-bucket", wrong, b"<CreateBucketConfiguration/>")
+    assert refused.code == "BadDigest"
+    assert recorder.requests == []
+
+
 def test_a_body_where_none_belongs_is_refused(server: Daypass, recorder: RecordingBackend) -> None:
     url = f"{server.url}/{BUCKET}/key"
     assert raw_s3.call(server.root, "DELETE", url, body=b"body").code == "UnexpectedContent"
@@ -377,6 +392,22 @@ def test_only_the_operations_own_headers_come_back(server: Daypass, recorder: Re
         "date",
     }
     assert answered.headers["x-amz-request-id"] != "the backend's"
+
+
+def test_an_answer_without_a_body_promises_none(server: Daypass, recorder: RecordingBackend) -> None:
+    """A 304 with the length of what was not sent would leave the client, and the server, waiting for it."""
+    recorder.answer = lambda _: b'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\nContent-Length: 1000\r\n\r\n'
+    for method in ("GET", "HEAD"):
+        answered = raw_s3.call(server.root, method, f"{server.url}/{BUCKET}/key")
+        assert (answered.status, answered.body, answered.headers["etag"]) == (304, b"", '"e"')
+        assert "content-length" not in answered.headers
+    recorder.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    head = raw_s3.call(server.root, "HEAD", f"{server.url}/{BUCKET}/key")
+    assert (head.headers["content-length"], head.body) == ("1000", b"")
+    recorder.answer = lambda _: b"HTTP/1.1 204 No Content\r\nx-amz-version-id: v\r\n\r\n"
+    deleted = raw_s3.call(server.root, "DELETE", f"{server.url}/{BUCKET}/key")
+    assert (deleted.status, deleted.headers["x-amz-version-id"]) == (204, "v")
+    assert "content-length" not in deleted.headers
 
 
 @pytest.mark.parametrize(
@@ -491,3 +522,13 @@ def test_a_backend_that_is_not_there_is_a_503_and_recovers_by_itself(
         assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == [BUCKET]
         with recording(gone.port):
             assert get(server, server.root).status == 200
+
+
+def test_a_gateway_without_a_backend_says_so_and_authenticates_nobody(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with running(tmp_path_factory.mktemp("alone") / "data") as server:
+        refused = get(server, server.root)
+        assert (refused.code, refused.status) == ("NotImplemented", 501)
+        assert refused.element("Message") == "no S3 backend is configured here"
+        assert server.client("sts", server.root).get_caller_identity()["Account"] == server.account_id
