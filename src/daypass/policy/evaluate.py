@@ -101,7 +101,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     if resource is not None:
         naming, form = _naming(resource.allowing(head, request), request, boundary is not None)
     if (form is Form.FINAL and same_account) or (form and kind in _WITHOUT_POLICIES):
-        return _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling)
+        return _decision(Outcome.ALLOWED, naming[0].kind, naming + controlling)
     if not form:
         needed = _must_allow(policies.resource, action, request.resource)
         if needed is not None or not same_account or kind in _WITHOUT_POLICIES:
@@ -109,12 +109,10 @@ def decide(request: Request, policies: PolicySet) -> Decision:
 
     # 5. The caller's own policies. Root needs none; a resource policy that names a session's role or user stands in.
     if kind is PrincipalKind.ROOT:
-        return (
-            _decision(Outcome.ALLOWED, PolicyKind.RESOURCE, naming + controlling) if form else _ALLOWED_WITHOUT_POLICY
-        )
+        return _decision(Outcome.ALLOWED, naming[0].kind, naming + controlling) if form else _ALLOWED_WITHOUT_POLICY
     granted_by, granting = PolicyKind.SESSION, controlling
     if same_account and form is Form.ISSUER:
-        granted_by, granting = PolicyKind.RESOURCE, naming + controlling
+        granted_by, granting = naming[0].kind, naming + controlling
     elif not (kind is PrincipalKind.FEDERATED_USER and _issued_by_root(principal)):
         granted_by, granting = PolicyKind.IDENTITY, identity.allowing(head, request)
         if not granting:
