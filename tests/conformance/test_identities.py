@@ -347,9 +347,11 @@ async def test_a_change_is_in_force_at_once_where_it_was_made_and_within_a_secon
         await change(here)
         changed = time.monotonic()
         assert await ask(here) == after
+        asked = changed
         while await ask(there) != after:
-            assert time.monotonic() < changed + PROMISED_SECONDS
+            assert asked < changed + PROMISED_SECONDS
             await asyncio.sleep(0.01)
+            asked = time.monotonic()
 
 
 async def test_what_another_worker_made_just_now_is_found(engine: Engine) -> None:

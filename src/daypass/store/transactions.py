@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import DBAPIError, TimeoutError
@@ -22,6 +23,8 @@ from daypass.store.tables import Topic, changes
 from daypass.token import KeyRing
 
 _log = logging.getLogger(__name__)
+
+_TOPICS: Final = frozenset(topic.value for topic in Topic)
 
 Change = tuple[Topic, str]
 Listener = Callable[[Sequence[Change]], None]
@@ -99,7 +102,7 @@ class Transactions:
     async def changes_since(self, sequence: int | None) -> tuple[int, list[Change] | None]:
         """The number of the latest change, and the changes after `sequence`, oldest first.
 
-        None instead of a list: the log does not reach back to `sequence`, so anything may have changed.
+        None instead of a list: the log does not tell what changed since, so anything may have.
         """
         async with self.read() as connection:
             if sequence is not None:
@@ -109,7 +112,8 @@ class Transactions:
                     )
                 ).all()
                 # The change last seen is read again: if it is gone, the log was pruned, or another store put in place.
-                if rows and rows[0].sequence == sequence:
+                # A topic that is not known was written by a newer Daypass: what it touched cannot be told.
+                if rows and rows[0].sequence == sequence and _TOPICS.issuperset([row.topic for row in rows]):
                     return rows[-1].sequence, [(Topic(row.topic), row.key) for row in rows[1:]]
             latest = await connection.scalar(select(func.max(changes.c.sequence)))
             return latest or 0, None
