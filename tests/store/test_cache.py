@@ -273,6 +273,17 @@ async def test_the_poller_says_once_that_the_store_is_gone_and_goes_on_when_it_i
         assert caplog.text.count("the change log cannot be read") == 1
 
 
+async def test_stopping_waits_for_what_is_being_read(engine: SqliteEngine) -> None:
+    """Else a thread of the driver would come back to an event loop that is closed."""
+    async with engine.open() as here:
+        cache = Cache(here.directory)
+        cache.start()
+        while cache._reading is None:  # noqa: ASYNC110  the poller tells nobody
+            await asyncio.sleep(0)
+        await cache.stop()
+        assert cache._reading.done()
+
+
 async def test_a_stopped_cache_still_answers_rightly(engine: SqliteEngine) -> None:
     async with engine.open() as here, engine.open() as there:
         user_id = await new_user(here)

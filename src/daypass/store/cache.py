@@ -67,6 +67,10 @@ class _Kept(Generic[_T]):
         self.entries.clear()
         self._loading.clear()
 
+    def under_way(self) -> list[asyncio.Task[_T | None]]:
+        """The look-ups that somebody may still wait for."""
+        return [load.task for load in self._loading.values()]
+
     def _finished(self, key: str, load: _Load[_T], task: asyncio.Task[_T | None]) -> None:
         """Keep what was loaded, unless it was forgotten meanwhile: the change may be later than what was read."""
         if task.cancelled():
@@ -136,11 +140,14 @@ class Cache:
             self._poller = asyncio.create_task(self._poll_for_ever())
 
     async def stop(self) -> None:
-        """Stop polling. Answers stay right: each then reads the change log itself when it has to."""
+        """Stop polling, and wait until what is being read was read: the store may be closed then. Answers stay right:
+        each reads the change log itself when it has to."""
         poller, self._poller = self._poller, None
         if poller is not None:
             poller.cancel()
-            await asyncio.gather(poller, return_exceptions=True)
+        under_way = [task for kept in self._by_topic.values() for task in kept.under_way()]
+        under_way += [task for task in (poller, self._reading) if task is not None]
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _find(self, kept: _Kept[_T], key: str) -> _T | None:
         now = self._monotonic()
