@@ -47,31 +47,33 @@ def request_of(case: Case) -> Request:
 
 
 def policies_of(case: Case) -> PolicySet:
+    """The case's documents compiled; a policy's id says where in the case its document is."""
     policies = case["policies"]
-    session = parse_all(policies.get("session"), PolicyKind.SESSION) or None
-    boundary = parse_all(policies.get("boundary"), PolicyKind.BOUNDARY)
+    boundary = parse_all(policies.get("boundary"), PolicyKind.BOUNDARY, "boundary")
+    resource_kind = PolicyKind.ROLE_TRUST if engine.is_role(case["request"]) else PolicyKind.RESOURCE
     resource = policies.get("resource")
-    trust = engine.is_role(case["request"])
     return PolicySet(
-        identity=parse_all(policies.get("identity"), PolicyKind.IDENTITY),
-        session=session,
+        identity=parse_all(policies.get("identity"), PolicyKind.IDENTITY, "identity"),
+        session=parse_all(policies.get("session"), PolicyKind.SESSION, "session") or None,
         boundary=boundary[0] if boundary else None,
-        resource=parse(resource, PolicyKind.ROLE_TRUST if trust else PolicyKind.RESOURCE) if resource else None,
-        service_control=parse_levels(policies.get("scps"), PolicyKind.SERVICE_CONTROL),
-        resource_control=parse_levels(policies.get("rcps"), PolicyKind.RESOURCE_CONTROL),
+        resource=parse(resource, resource_kind, "resource") if resource else None,
+        service_control=parse_levels(policies.get("scps"), PolicyKind.SERVICE_CONTROL, "scps"),
+        resource_control=parse_levels(policies.get("rcps"), PolicyKind.RESOURCE_CONTROL, "rcps"),
     )
 
 
-def parse(document: dict[str, Any], kind: PolicyKind) -> Policy:
-    return Policy.parse(json.dumps(document, ensure_ascii=False), kind, id=kind.name.lower())
+def parse(document: dict[str, Any], kind: PolicyKind, place: str) -> Policy:
+    return Policy.parse(json.dumps(document, ensure_ascii=False), kind, id=place)
 
 
-def parse_all(documents: list[dict[str, Any]] | None, kind: PolicyKind) -> tuple[Policy, ...]:
-    return tuple(parse(document, kind) for document in documents or [])
+def parse_all(documents: list[dict[str, Any]] | None, kind: PolicyKind, place: str) -> tuple[Policy, ...]:
+    return tuple(parse(document, kind, f"{place}/{number}") for number, document in enumerate(documents or []))
 
 
-def parse_levels(levels: list[Any] | None, kind: PolicyKind) -> tuple[tuple[Policy, ...], ...] | None:
-    return tuple(parse_all(level, kind) for level in levels) if levels else None
+def parse_levels(levels: list[Any] | None, kind: PolicyKind, place: str) -> tuple[tuple[Policy, ...], ...] | None:
+    if not levels:
+        return None
+    return tuple(parse_all(level, kind, f"{place}/{number}") for number, level in enumerate(levels))
 
 
 # ---- comparing ----
@@ -85,8 +87,9 @@ def difference(case: Case, policies: PolicySet | None = None) -> str | None:
     """In what the two engines differ, as a sentence; None if in nothing.
 
     policies: the case's, if they are compiled already; they must decide as fresh ones do.
+
     Compared: the outcome; for a denial the kind of policy that decided (where several kinds deny explicitly, any of
-    them will do); and that the determining statements are of that kind.
+    them will do); and that the statements named are such as decide.
     """
     expected = engine.evaluate(case)
     try:
@@ -96,18 +99,48 @@ def difference(case: Case, policies: PolicySet | None = None) -> str | None:
     if decision.outcome.value != expected.outcome:
         return f"reference says {expected.outcome}, daypass.policy says {decision.outcome}"
     decided_by = decision.decided_by.value if decision.decided_by else None
+    named = [(statement.policy_id, statement.index) for statement in decision.statements]
     match decision.outcome:
         case Outcome.EXPLICITLY_DENIED:
             if decided_by not in expected.kinds:
                 return f"explicitly denied by {set(expected.kinds)}, daypass.policy says by {decided_by}"
-            if not decision.statements:
-                return "explicitly denied, but no statement is named"
+            if sorted(named) != sorted(places_matching(case, "Deny")):
+                return f"denied by {places_matching(case, 'Deny')}, daypass.policy says by {named}"
         case Outcome.IMPLICITLY_DENIED:
             if decided_by != expected.kind:
                 return f"implicitly denied by {expected.kind}, daypass.policy says by {decided_by}"
-            if decision.statements:
-                return "implicitly denied, but statements are named"
+            if named:
+                return f"implicitly denied, but daypass.policy names {named}"
+        case Outcome.ALLOWED:
+            if not set(named) <= set(places_matching(case, "Allow")):
+                return f"of {places_matching(case, 'Allow')} that allow, daypass.policy names {named}"
+            if not named and decided_by is not None:
+                return f"daypass.policy says allowed by {decided_by}, but by no statement"
     return None
+
+
+def places_matching(case: Case, effect: str) -> list[tuple[str, int]]:
+    """Where the statements of that effect are that match: the place of the document, the index of the statement."""
+    situation = engine.situation_of(case["request"], case["policies"])
+    return [
+        (place, index)
+        for place, document in applying_documents(situation)
+        for index, statement in enumerate(engine.statements_of(document))
+        if statement["Effect"] == effect and engine.statement_matches(statement, document, situation)
+    ]
+
+
+def applying_documents(situation: engine.Situation) -> Iterator[tuple[str, dict[str, Any]]]:
+    for place in ("identity", "session", "boundary"):
+        for number, document in enumerate(getattr(situation, place) or []):
+            yield f"{place}/{number}", document
+    for place in ("scps", "rcps"):
+        for level, documents in enumerate(getattr(situation, place) or []):
+            for number, document in enumerate(documents):
+                yield f"{place}/{level}/{number}", document
+    mending = engine.root_repairs_bucket_policy(situation)
+    if situation.resource_policy is not None and not mending:
+        yield "resource", situation.resource_policy
 
 
 def case_line(case: Case) -> str:
