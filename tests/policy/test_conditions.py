@@ -69,7 +69,21 @@ def test_operators_are_taken_apart(qualifier: str, operator: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "IfExists", "stringEquals", "StringEqualsIfexists", "StringEqualsIfExistsIfExists", "ForAnyValue:", "forAnyValue:StringEquals", "ForAnyValue: StringEquals", "ForAllValues:ForAnyValue:StringEquals", "BinaryNotEquals", "BoolNot", "NotBool", "NumericLike", "ArnEqualsIgnoreCase"],
+    [
+        "",
+        "IfExists",
+        "stringEquals",
+        "StringEqualsIfexists",
+        "StringEqualsIfExistsIfExists",
+        "ForAnyValue:",
+        "forAnyValue:StringEquals",
+        "ForAnyValue: StringEquals",
+        "ForAllValues:ForAnyValue:StringEquals",
+        "BinaryNotEquals",
+        "NotBool",
+        "NumericLike",
+        "ArnEqualsIgnoreCase",
+    ],
 )
 def test_there_are_no_other_operators(text: str) -> None:
     assert Comparison.parse(text) is None

@@ -39,7 +39,8 @@ class Action:
 
     def has_key(self, key: str) -> bool:
         """Whether requests of this action may carry the condition key. key: in lower case."""
-        return key in self.keys or (key.partition("/")[0] + "/" in self.keys and not key.endswith("/"))
+        name, slash, chosen = key.partition("/")
+        return f"{name}/" in self.keys if chosen else not slash and key in self.keys
 
 
 @cache
