@@ -15,6 +15,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("daypass.commands.init:init", "Make a data directory and print the root user's access key."),
     "serve": ("daypass.commands.serve:serve", "Serve STS, IAM and the S3 gateway on one port."),
     "token": ("daypass.commands.token:token", "Get narrowed, short-lived credentials for a federated user."),
+    "policy": ("daypass.commands.policy:policy", "Check, explain and test policies; needs no server."),
     "demo": ("daypass.commands.demo:demo", "See the whole of it at work, in a minute."),
 }
 
