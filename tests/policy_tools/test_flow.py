@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daypass.policy import Policy, PolicyKind, PolicySet, Request, explain
-from daypass.policy_tools import callers, colours
+from daypass.policy import Outcome, Policy, PolicyKind, PolicySet, Request, explain
+from daypass.policy_tools import callers, cases, colours
+from daypass.policy_tools.documents import Documents
 from daypass.policy_tools.flow import Flow, Step, Verdict, draw, flow
 
 ACCOUNT = "111122223333"
@@ -24,6 +26,16 @@ DENIES, RCPS, SCPS, RESOURCE, IDENTITY, BOUNDARY, SESSION = (
     "Permissions boundary",
     "Session policies",
 )
+
+TITLES = {
+    PolicyKind.RESOURCE_CONTROL: RCPS,
+    PolicyKind.SERVICE_CONTROL: SCPS,
+    PolicyKind.RESOURCE: RESOURCE,
+    PolicyKind.ROLE_TRUST: "Role trust policy",
+    PolicyKind.IDENTITY: IDENTITY,
+    PolicyKind.BOUNDARY: BOUNDARY,
+    PolicyKind.SESSION: SESSION,
+}
 
 
 def policy(kind: PolicyKind, id: str, effect: str = "Allow", **elements: Any) -> Policy:
@@ -269,3 +281,28 @@ def test_as_json_each_step_has_its_verdict_and_its_statements() -> None:
     (statement,) = drawn["Steps"][-1]["Statements"]
     assert statement["Policy"] == "bob.json"
     assert statement["Failures"][0]["Got"] == "11.0.0.1"
+
+
+# --- every step agrees with the decision --------------------------------------------------------------------------
+
+
+def test_of_every_sourced_case_the_step_that_denies_is_the_one_that_decided() -> None:
+    lines = (Path(__file__).parent.parent / "vectors" / "policy_cases.jsonl").read_bytes().splitlines()
+    documents = Documents(lambda id, error: None)
+    for line in lines:
+        case = cases.read(line)
+        policies = cases.policies_of(case, documents)
+        drawn = flow(explain(cases.request_of(case), policies), policies)
+        decision = drawn.explanation.decision
+        denying = [one.title for one in drawn.steps if one.verdict is Verdict.DENIES]
+        match decision.outcome:
+            case Outcome.ALLOWED:
+                expected: list[str] = []
+            case Outcome.EXPLICITLY_DENIED:
+                expected = [DENIES]
+            case _:
+                assert decision.decided_by is not None
+                expected = [TITLES[decision.decided_by]]
+        assert denying == expected, case.id
+        drawn.to_dict()
+        draw(drawn, colours.plain)

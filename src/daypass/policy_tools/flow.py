@@ -16,6 +16,7 @@ from daypass.policy import Explanation, Outcome, PolicyKind, PolicySet, Principa
 from daypass.policy.evaluate import applicable
 from daypass.policy.explain import Failure, Near
 from daypass.policy_tools.colours import Paint
+from daypass.policy_tools.documents import kind_of_resource_policy
 from daypass.policy_tools.findings import listing
 
 
@@ -86,7 +87,8 @@ class _Steps:
             PolicyKind.RESOURCE_CONTROL: given.resource_control,
             PolicyKind.SERVICE_CONTROL: given.service_control,
         }
-        trust = given.resource is not None and given.resource.kind is PolicyKind.ROLE_TRUST
+        request = explanation.request
+        trust = kind_of_resource_policy(request.action, request.resource) is PolicyKind.ROLE_TRUST
         self._titles = {**_TITLES, PolicyKind.RESOURCE: _TRUST_TITLE if trust else _TITLES[PolicyKind.RESOURCE]}
 
     def every(self) -> Iterator[Step]:

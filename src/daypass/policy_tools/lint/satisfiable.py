@@ -17,6 +17,8 @@ from daypass.policy.conditions import compile_condition, parse_date, parse_netwo
 from daypass.policy_tools.written import Condition
 
 _NANOSECONDS: Final = 1_000_000_000
+# What is no number, date or address: it satisfies every negated operator.
+_NO_VALUE: Final = "none of these"
 
 
 def satisfiable(conditions: Sequence[Condition], *, variables: bool) -> bool:
@@ -42,12 +44,12 @@ def _candidates(conditions: Sequence[Condition], variables: bool) -> Iterable[st
     operators = {condition.comparison.operator for condition in conditions} - {"Null"}
     texts = [text for condition in conditions for text in condition.texts]
     if not operators:
-        return ("anything",)
+        return (_NO_VALUE,)
     if operators == {"Bool"}:
-        return ("true", "false")
+        return ("true", "false", _NO_VALUE)
     if all(operator.startswith("Numeric") for operator in operators):
         numbers = [parsed for text in texts if (parsed := parse_number(text)) is not None]
-        return [f"{number:f}" for number in _between(numbers)]
+        return [*[f"{number:f}" for number in _between(numbers)], _NO_VALUE]
     if all(operator.startswith("Date") for operator in operators):
         return _dates(texts)
     if operators <= {"IpAddress", "NotIpAddress"}:
@@ -68,12 +70,12 @@ def _dates(texts: Iterable[str]) -> list[str] | None:
     seconds = [Decimal(parsed // _NANOSECONDS) for text in texts if (parsed := parse_date(text)) is not None]
     found = [f"{int(second)}" for second in _between(seconds)]
     # Four digits would be a year, and what is before 1970 has no seconds: such dates are left to their authors.
-    return found if all(text.isdigit() and len(text) != 4 for text in found) else None
+    return [*found, _NO_VALUE] if all(text.isdigit() and len(text) != 4 for text in found) else None
 
 
 def _addresses(texts: Iterable[str]) -> list[str]:
     """The first address of every block and the one after it: of what is left of a block, one of them is the first."""
-    found = ["0.0.0.0", "::"]  # noqa: S104  addresses to compare with
+    found = ["0.0.0.0", "::", _NO_VALUE]  # noqa: S104  addresses to compare with
     for text in texts:
         network = parse_network(text)
         if network is None:
