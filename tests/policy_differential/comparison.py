@@ -99,7 +99,7 @@ def difference(case: Case, policies: PolicySet | None = None) -> str | None:
     if decision.outcome.value != expected.outcome:
         return f"reference says {expected.outcome}, daypass.policy says {decision.outcome}"
     decided_by = decision.decided_by.value if decision.decided_by else None
-    named = [(statement.policy_id, statement.index) for statement in decision.statements]
+    named = [(statement.policy_id, statement.index, statement.sid or "") for statement in decision.statements]
     match decision.outcome:
         case Outcome.EXPLICITLY_DENIED:
             if decided_by not in expected.kinds:
@@ -114,16 +114,22 @@ def difference(case: Case, policies: PolicySet | None = None) -> str | None:
         case Outcome.ALLOWED:
             if not set(named) <= set(places_matching(case, "Allow")):
                 return f"of {places_matching(case, 'Allow')} that allow, daypass.policy names {named}"
+            if crosses_accounts(case) and not any(place == "resource" for place, *_ in named):
+                return f"allowed across accounts, but daypass.policy names no statement of the resource's: {named}"
             if not named and decided_by is not None:
                 return f"daypass.policy says allowed by {decided_by}, but by no statement"
     return None
 
 
-def places_matching(case: Case, effect: str) -> list[tuple[str, int]]:
-    """Where the statements of that effect are that match: the place of the document, the index of the statement."""
+def crosses_accounts(case: Case) -> bool:
+    return engine.situation_of(case["request"], case["policies"]).cross_account
+
+
+def places_matching(case: Case, effect: str) -> list[tuple[str, int, str]]:
+    """The statements of that effect that match: the place of the document, the statement's index and its Sid."""
     situation = engine.situation_of(case["request"], case["policies"])
     return [
-        (place, index)
+        (place, index, statement.get("Sid", ""))
         for place, document in applying_documents(situation)
         for index, statement in enumerate(engine.statements_of(document))
         if statement["Effect"] == effect and engine.statement_matches(statement, document, situation)

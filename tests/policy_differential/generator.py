@@ -195,6 +195,8 @@ class Source:
         long = kind in (Kind.ATTACHED, Kind.BUCKET) and chance(rng, 0.04)
         count = rng.randrange(6, 13) if long else rng.choice((1, 1, 2, 3))
         statements = [self.statement(kind) for _ in range(count)]
+        if chance(rng, 0.2):
+            statements = [{"Sid": f"S{index}", **statement} for index, statement in enumerate(statements)]
         version = rng.choices((NEW, OLD, None), (8, 1, 1))[0]
         document: Document = {"Version": version} if version else {}
         document["Statement"] = statements[0] if len(statements) == 1 and chance(rng, 0.2) else statements

@@ -12,6 +12,7 @@ import pytest
 from daypass.policy import PolicySet
 from policy_differential.comparison import Histogram, case_line, difference, policies_of, shrunk
 from policy_differential.generated_conditions import CONDITION_OPERATORS
+from policy_differential.generated_values import generated_value
 from policy_differential.generator import another_request, generated
 
 PAIRS_PER_TEST = 2_500
@@ -45,6 +46,24 @@ def test_both_engines_decide_alike(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1_000, 1_000 + DEEP_TESTS))
 def test_both_engines_decide_alike_in_depth(seed: int) -> None:
     assert_the_engines_agree(seed, DEEP_PAIRS_PER_TEST)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_engines_compare_values_alike(seed: int) -> None:
+    assert_values_compare_alike(seed, 2_000)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(2_000, 2_010))
+def test_both_engines_compare_values_alike_in_depth(seed: int) -> None:
+    assert_values_compare_alike(seed, 20_000)
+
+
+def assert_values_compare_alike(seed: int, pairs: int) -> None:
+    for number in range(pairs):
+        case = generated_value(f"{seed}/{number}")
+        found = difference(case)
+        assert found is None, f"{found}\n{case_line(case)}"
 
 
 @pytest.fixture(scope="module")
