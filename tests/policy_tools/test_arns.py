@@ -42,7 +42,7 @@ def test_two_patterns_meet_where_an_arn_matches_both(pattern: str, type_arn: str
 
 
 def test_a_hostile_pattern_is_answered_in_a_moment() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not meet("arn:aws:s3:::" + "*a" * 500 + "b", "arn:*:s3:::" + "*a" * 30 + "*c")
     assert meet("arn:aws:s3:::" + "*a" * 100_000, OBJECT)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -60,9 +60,9 @@ def test_every_case_with_a_source_is_decided_as_derived_by_hand() -> None:
 def test_ten_thousand_cases_are_decided_in_two_seconds() -> None:
     lines = (VECTORS * (10_000 // len(VECTORS) + 1))[:10_000]
     documents = Documents(lambda id, error: None)
-    started = time.perf_counter()
+    started = time.process_time()
     assert all(cases.answer(cases.read(line), documents).passed for line in lines)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # --- the request --------------------------------------------------------------------------------------------------

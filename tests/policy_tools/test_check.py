@@ -168,9 +168,9 @@ def test_what_is_no_policy_is_taken_for_an_identity_policy(text: bytes) -> None:
     ids=["many statements", "deep nesting", "a long number", "a megabyte", "many names", "cut off"],
 )
 def test_a_hostile_document_is_answered_in_a_moment(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert checked(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_every_rule_has_an_id_of_its_own() -> None:

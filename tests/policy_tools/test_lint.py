@@ -458,6 +458,6 @@ def test_every_finding_is_one_line_about_an_element_of_the_document() -> None:
 
 def test_thousands_of_statements_are_linted_in_a_second_or_two() -> None:
     many = [statement(Sid=f"s{number}", Resource=f"arn:aws:s3:::b{number}/*") for number in range(1_500)]
-    started = time.perf_counter()
+    started = time.process_time()
     findings(*many)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -63,7 +63,7 @@ def test_columns_are_counted_in_characters() -> None:
 def test_deep_and_wide_documents_are_placed_in_milliseconds() -> None:
     deep = "[" * 5_000 + "]" * 5_000
     wide = json.dumps({"Statement": [{"Sid": str(number)} for number in range(2_000)]}, indent=1)
-    started = time.perf_counter()
+    started = time.process_time()
     Positions(deep)
     assert Positions(wide).place("Statement[1999].Sid").line == 6_001
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -75,8 +75,8 @@ def check(document: bytes, kind: PolicyKind) -> list[Placed]:
         place = Place(document.count(b"\n", 0, error.start) + 1, 1)
         return [Placed(Finding(GRAMMAR_RULES[PolicyFault.NOT_JSON], "", "not UTF-8 text"), place)]
     found = list(_findings(text, kind))
-    reason, place = _json_fault(text)
-    if reason is not None:
+    if all(finding.path == "" for finding in found):
+        _, place = _json_fault(text)
         return [Placed(finding, place) for finding in found]
     positions = Positions(text)
     return sorted(
@@ -90,12 +90,12 @@ def _findings(text: str, kind: PolicyKind) -> Iterator[Finding]:
         Policy.parse(text, kind, managed=kind is PolicyKind.BOUNDARY)
     except PolicyError as error:
         yield Finding(GRAMMAR_RULES[error.fault], error.path, f"{error.message}{_hint(error, text)}")
+        if len(text) > limits.POLICY_DOCUMENT_CHARS:
+            return  # far too much to say more of it
         try:
             Policy.parse(text, kind, stored=True)
         except PolicyError:
             return  # there is nothing that could be read further
-    if len(text) > limits.POLICY_DOCUMENT_CHARS:
-        return  # and it has been said
     yield from _sizes(text, kind)
     yield from lint.findings(written.read(text, kind))
 
