@@ -298,7 +298,7 @@ class _Check:
         for action in actions:
             if action is None:
                 continue
-            if not _ACTION.fullmatch(action):
+            if not is_action(action):
                 self.note(PolicyFault.ACTION_FORMAT, name, _action_text(action))
             if self.kind is PolicyKind.ROLE_TRUST and action.lower() not in _TRUST_ACTIONS:
                 self.note(PolicyFault.TRUST_ACTION, name, _TRUST_TEXT)
@@ -414,6 +414,11 @@ class _Check:
         if self.index is None:
             return name
         return f"Statement[{self.index}].{name}" if name else f"Statement[{self.index}]"
+
+
+def is_action(text: str) -> bool:
+    """Whether the text can stand as an Action: `*`, or a vendor and a name with one colon between them."""
+    return _ACTION.fullmatch(text) is not None
 
 
 def _action_text(action: str) -> str:
