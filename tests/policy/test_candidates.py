@@ -66,6 +66,14 @@ def test_a_statement_whose_head_is_not_literal_is_looked_at_for_every_resource(
     assert looked_at(monkeypatch, [allow(resource)], "arn:aws:s3:::reports/a") == 1
 
 
+def test_statements_kept_under_no_head_come_between_those_of_a_head_in_the_documents_order() -> None:
+    resources = ["arn:aws:s3:::reports/*", "*", "arn:aws:s3:::reports/a", "arn:aws:s3:::other/*", "arn:*:s3:::*/a"]
+    one = policy([allow(resource) for resource in resources], PolicyKind.IDENTITY)
+    request = Request(ALICE, "s3:GetObject", "arn:aws:s3:::reports/a", {})
+    found = one.about("s3:getobject").allowing("arn:aws:s3:::reports", request)
+    assert [statement.index for statement in found] == [0, 1, 2, 4]
+
+
 def test_a_not_resource_is_looked_at_for_every_resource(monkeypatch: pytest.MonkeyPatch) -> None:
     element = {"Effect": "Deny", "Action": "*", "NotResource": "arn:aws:s3:::other/*"}
     assert looked_at(monkeypatch, [element], "arn:aws:s3:::reports/a") == 1

@@ -79,8 +79,8 @@ def test_bytes_are_utf_8() -> None:
     [
         b"\xff\xfe{\x00}\x00",
         ALLOW_ALL.encode().replace(b"Allow", b"All\xc3\x28w"),
-        ALLOW_ALL.replace('"*"', '"\\ud800:x"', 1),
-        ALLOW_ALL.replace('"*"', '"\ud800:x"', 1),
+        ALLOW_ALL.replace('"Resource":"*"', '"Resource":"arn:aws:s3:::\\ud800"'),
+        ALLOW_ALL.replace('"Resource":"*"', '"Resource":"arn:aws:s3:::\ud800"'),
         "\ufeff" + ALLOW_ALL,
         '{"Statement":' * 60_000,
         "[" * 100_000,

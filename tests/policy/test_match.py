@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from daypass.policy import Policy, PolicyKind, Principal, PrincipalKind, Request
 from daypass.policy.match import (
+    Gapped,
     Template,
     Variable,
     Wildcard,
@@ -107,7 +108,7 @@ def test_resolving_puts_values_in_place_of_variables() -> None:
 
 # --- globs --------------------------------------------------------------------------------------------------
 
-TEXT = st.text(alphabet="ab:/.*?", max_size=14)
+TEXT = st.text(alphabet="ab:*?", max_size=14)
 
 
 def expression(pattern: str) -> re.Pattern[str]:
@@ -119,6 +120,16 @@ def test_a_glob_matches_what_the_regular_expression_of_the_same_meaning_matches(
     test = glob_text(pattern)
     assert not isinstance(test, Template)
     assert test(text) is (expression(pattern).fullmatch(text) is not None)
+
+
+@given(chunk=st.text(alphabet="ab?", min_size=1, max_size=40), text=st.text(alphabet="ab", max_size=80))
+def test_a_chunk_is_found_alike_bit_by_bit_and_by_expression(chunk: str, text: str) -> None:
+    found = expression(chunk).search(text)
+    tokens = [token for token in tokenize(chunk) if not isinstance(token, Variable)]
+    if chunk.count("?"):
+        gapped = Gapped(tokens)
+        expected = -1 if found is None else found.start()
+        assert gapped.find(text, 0, len(text)) == gapped.find_bit_by_bit(text, 0, len(text)) == expected
 
 
 @given(text=TEXT, places=st.sets(st.integers(min_value=0, max_value=13)))
@@ -199,7 +210,7 @@ class CountedCharacters(str):
 
 
 @pytest.mark.parametrize("size", [100, 1_000, 10_000])
-def test_a_chunk_with_question_marks_looks_at_every_character_once(size: int) -> None:
+def test_a_long_chunk_with_question_marks_looks_at_every_character_once(size: int) -> None:
     CountedCharacters.looks = 0
     test = glob_text("*" + "a?" * 50 + "b*")
     assert not isinstance(test, Template)

@@ -8,7 +8,7 @@ Source: S3 User Guide, "Bucket policies"; S3's recorded MalformedPolicy replies.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from daypass import limits
@@ -54,7 +54,7 @@ def _condition_faults(statement: Mapping[str, Any]) -> Iterator[Fault]:
                 yield PolicyFault.INVALID_CONDITION, name, "Invalid IP address in Conditions"
             if folded.startswith("aws:"):
                 continue
-            if not any(action.has_key(folded) for action in actions("s3").values()):
+            if not _any_action().has_key(folded):
                 yield PolicyFault.INVALID_CONDITION, name, "Policy has an invalid condition key"
             elif not all(action.has_key(folded) for action in named):
                 text = "Conditions do not apply to combination of actions and resources in statement"
@@ -71,6 +71,12 @@ def _listed(element: object) -> Sequence[Any]:
 
 def _known(action: str) -> bool:
     return action == "*" or bool(_matching(action.lower()))
+
+
+@cache
+def _any_action() -> Action:
+    """An action with the keys of all."""
+    return Action("*", (), frozenset().union(*[action.keys for action in actions("s3").values()]))
 
 
 def _named(action: str) -> Action | None:

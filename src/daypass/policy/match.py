@@ -109,10 +109,15 @@ def resolve_text(tokens: Iterable[Token], context: Context) -> str | None:
 # --- globs --------------------------------------------------------------------------------------------------
 
 
-class _Gapped:
+# A chunk with `?` up to this long is found by the regular expression engine, which tries it at every character
+# and gives up at the first difference; a longer one bit by bit, at a cost that does not grow with its length.
+_SHORT_CHUNK: Final = 16
+
+
+class Gapped:
     """A chunk that holds `?`: literal pieces at fixed offsets."""
 
-    __slots__ = ("_masks", "_pieces", "length")
+    __slots__ = ("_expression", "_masks", "_pieces", "length")
 
     def __init__(self, tokens: Iterable[str | Wildcard]) -> None:
         self._pieces: list[tuple[int, str]] = []
@@ -124,14 +129,30 @@ class _Gapped:
             else:
                 self.length += 1
         self._masks: tuple[dict[str, int], int] | None = None
+        self._expression: re.Pattern[str] | None = None
 
     def at(self, text: str, start: int) -> bool:
         return all(text.startswith(piece, start + offset) for offset, piece in self._pieces)
 
     def find(self, text: str, start: int, end: int) -> int:
-        """Where the chunk first occurs within text[start:end]; -1 if nowhere.
+        """Where the chunk first occurs within text[start:end]; -1 if nowhere."""
+        if self.length > _SHORT_CHUNK:
+            return self.find_bit_by_bit(text, start, end)
+        if self._expression is None:
+            self._expression = self._make_expression()
+        found = self._expression.search(text, start, end)
+        return -1 if found is None else found.start()
 
-        Bit i of `matching` says that the chunk's first i + 1 characters end here (the shift-and algorithm):
+    def _make_expression(self) -> re.Pattern[str]:
+        """The chunk as a regular expression that nothing in is repeated or optional: there is one way to try it."""
+        expression, length = "", 0
+        for offset, piece in self._pieces:
+            expression += "." * (offset - length) + re.escape(piece)
+            length = offset + len(piece)
+        return re.compile(expression + "." * (self.length - length), re.DOTALL)
+
+    def find_bit_by_bit(self, text: str, start: int, end: int) -> int:
+        """Bit i of `matching` says that the chunk's first i + 1 characters end here (the shift-and algorithm):
         one step of the loop for one character of text, whatever the chunk holds.
         """
         masks, gaps = self._masks or self._make_masks()
@@ -154,7 +175,7 @@ class _Gapped:
         return self._masks
 
 
-_Chunk = str | _Gapped
+_Chunk = str | Gapped
 
 
 def glob(tokens: Sequence[str | Wildcard]) -> TextTest:
@@ -194,7 +215,7 @@ def _chunks(tokens: Iterable[str | Wildcard]) -> list[_Chunk]:
 
 def _chunk(tokens: list[str | Wildcard]) -> _Chunk:
     literal = [token for token in tokens if isinstance(token, str)]
-    return "".join(literal) if len(literal) == len(tokens) else _Gapped(tokens)
+    return "".join(literal) if len(literal) == len(tokens) else Gapped(tokens)
 
 
 def _whole(chunk: _Chunk) -> TextTest:
