@@ -53,7 +53,6 @@ class Medians:
     p99_ms: float
     read_calls: float
     read_bytes: float
-    generator_share: float
     foreign_cores: float
 
 
@@ -94,8 +93,8 @@ def _measure(scratch: Path, rounds: int, seconds: float) -> list[dict[str, Any]]
                     timed.append({"server": server.name, "connections": connections, **one})
 
         issued = [one for one in timed if one["server"] == "daypass"]
-        _check_answers(daypass, data, issued)
         _check_audited(data, issued, audited_before)
+        _check_answers(daypass, data, issued)
         memory = {server.name: peak_resident_mib(server.process.pid) for server in running}
         _print(timed, memory)
         return timed
@@ -182,7 +181,6 @@ def _medians(timed: list[dict[str, Any]], name: str, connections: int) -> Median
         p99_ms=middle(lambda one: one["p99_ms"]),
         read_calls=middle(lambda one: one["read_calls"] / one["requests"]),
         read_bytes=middle(lambda one: one["read_bytes"] / one["requests"]),
-        generator_share=middle(lambda one: one["cpu_seconds_here"] / one["seconds"]),
         foreign_cores=middle(lambda one: one["foreign_cores"]),
     )
 
@@ -193,16 +191,16 @@ def _print(timed: list[dict[str, Any]], memory: dict[str, float]) -> None:
         for connections in CONNECTIONS
         for name in ("daypass", "bound", "moto")
     }
-    print("\nserver   conns    req/s   CPU µs  lowest   p50 ms   p99 ms  reads  bytes read  peak MiB  load  foreign")
+    print("\nserver   conns    req/s   CPU µs  lowest   p50 ms   p99 ms  reads  bytes read  peak MiB  foreign")
     for (name, connections), row in table.items():
         print(
             f"{name:<8} {connections:>5} {row.requests_per_second:>8,.0f} {row.cpu_us:>8,.1f}"
             f" {row.cpu_us_lowest:>7,.1f}"
             f" {row.p50_ms:>8.3f} {row.p99_ms:>8.3f} {row.read_calls:>6.2f} {row.read_bytes:>11,.0f}"
-            f" {memory[name]:>9.1f} {row.generator_share:>5.0%} {row.foreign_cores:>8.2f}"
+            f" {memory[name]:>9.1f} {row.foreign_cores:>8.2f}"
         )
-    print("CPU, reads and bytes are per request, of the server; load: the generator's share of its core;")
-    print("foreign: cores that anything else on this machine kept busy (above 0.1, look at ratios alone)")
+    print("CPU, reads and bytes are the server's, a request. foreign: cores that anything else on this machine")
+    print("kept busy; above 0.1 all CPU times are too high, the longer ones the more, and so are their ratios.")
 
     print("\nratio                                       1 conn   32 conns    goal")
     ours, bound, moto = ([table[name, count] for count in CONNECTIONS] for name in ("daypass", "bound", "moto"))

@@ -70,7 +70,10 @@ def _with_descendants(pid: int) -> list[int]:
     members = [pid]
     for member in members:
         for children in (_PROC / str(member) / "task").glob("*/children"):
-            members.extend(int(child) for child in children.read_text().split())
+            try:
+                members.extend(int(child) for child in children.read_text().split())
+            except FileNotFoundError:  # the thread has ended meanwhile
+                continue
     return members
 
 

@@ -170,6 +170,7 @@ class MotoPass:
         return combined
 
 
-DAYPASS = Engine("daypass", DaypassPass, lambda policy: Policy.parse(policy, PolicyKind.IDENTITY))
+# A Policy is compiled when it is first asked: `statements` makes it do so now.
+DAYPASS = Engine("daypass", DaypassPass, lambda policy: Policy.parse(policy, PolicyKind.IDENTITY).statements())
 CEDAR = Engine("cedarpy", CedarPass, cedarpy.PolicySet.from_str)
 MOTO = Engine("moto", MotoPass, IAMPolicy)

@@ -165,7 +165,8 @@ async def _load(run: _Run, server_pid: int, seconds: float) -> Round:
         await run.connect(_Connection(run))
     await asyncio.sleep(WARM_UP_SECONDS)
 
-    _stay_awake(asyncio.get_running_loop(), run)
+    if (os.cpu_count() or 1) > 1:
+        _stay_awake(asyncio.get_running_loop(), run)
     run.measuring = True
     before, here_before, busy_before = usage(server_pid), time.process_time(), busy_core_seconds()
     began = time.perf_counter()
