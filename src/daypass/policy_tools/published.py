@@ -55,6 +55,11 @@ def services() -> Iterable[str]:
     return _list().services
 
 
+def updated() -> str:
+    """The date of the list, ISO 8601."""
+    return _list().updated
+
+
 @lru_cache(4096)
 def matching(pattern: str) -> tuple[Action, ...]:
     """The actions that an Action element's value covers; none if it is one of EVERYTHING, which needs no list."""
