@@ -33,12 +33,18 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """One authenticated call. parameters: checked against the model, by its member names."""
+    """One authenticated call.
+
+    parameters: checked against the model, by its member names.
+    found: what the checks looked up, by what it is called: what is performed is done to that and to nothing else,
+        even if something else has that name by then.
+    """
 
     request: RawRequest
     request_id: str
     caller: Caller
     parameters: Mapping[str, Any]
+    found: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ Source: Service Authorization Reference, "AWS Identity and Access Management": r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from daypass import names
 from daypass.names import Arn
@@ -19,6 +19,8 @@ from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, no_such_us
 from daypass.service.ports import PolicyRecord, UserRecord
 
 Checks = Callable[[Ports, Exchange], Awaitable[Sequence[Check]]]  # the `checks` of a row of ACTIONS
+
+Record = TypeVar("Record", UserRecord, PolicyRecord)
 
 _TYPE: Final = "policy/"
 
@@ -31,7 +33,7 @@ async def find_user(ports: Ports, exchange: Exchange) -> UserRecord | None:
     """The user that UserName names, or without UserName the caller itself; None if that is root, or nobody."""
     name = exchange.parameters.get("UserName")
     if name is not None:
-        return await ports.directory.find_user(account_id(exchange), name)
+        return await _found(exchange, f"user {name}", ports.directory.find_user(account_id(exchange), name))
     caller = exchange.caller.user
     if caller is None:
         return None
@@ -90,7 +92,17 @@ async def find_policy(ports: Ports, exchange: Exchange) -> PolicyRecord | None:
     arn = exchange.parameters["PolicyArn"]
     if Arn.parse(arn).account_id != account_id(exchange):
         return None
-    return await ports.directory.find_policy(arn)
+    return await _found(exchange, f"policy {arn}", ports.directory.find_policy(arn))
+
+
+async def _found(exchange: Exchange, called: str, looking: Coroutine[Any, Any, Record | None]) -> Record | None:
+    """What is called so, looked up once a call: the check and what follows it are about the same thing."""
+    if called in exchange.found:
+        looking.close()
+    else:
+        exchange.found[called] = await looking
+    found: Record | None = exchange.found[called]
+    return found
 
 
 async def require_policy(ports: Ports, exchange: Exchange, missing: str = WAS_NOT_FOUND) -> PolicyRecord:
