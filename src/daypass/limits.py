@@ -66,6 +66,13 @@ TRUST_POLICY_CHARS: Final = 2_048
 SERVICE_CONTROL_POLICY_CHARS: Final = 5_120
 POLICY_DOCUMENT_CHARS: Final = 131_072  # white space counted; policyDocumentType.max in the IAM model
 
+# --- policy simulation; AWS states none of these -------------------------------------------------------------
+SIMULATION_CHARS: Final = 2_000_000  # characters of policies gone through for one page of results, about 0.2 s
+SIMULATION_DECISION_CHARS: Final = 1_000  # what a decision costs beside its policies, counted as characters of them
+SIMULATION_ACCOUNTS_CACHED: Final = 256  # accounts whose resources were simulated without a policy
+SIMULATION_ARNS_CACHED: Final = 256  # patterns of the catalog's types of resources
+SIMULATION_CONTEXT_VALUE_CHARS: Final = 2_048  # of one value of a context key; ResourceNameType.max in the IAM model
+
 # --- policy evaluation --------------------------------------------------------------------------------------
 POLICY_ACTIONS_CACHED: Final = 256  # per policy: actions whose candidate statements are remembered
 POLICY_LISTS_CACHED: Final = 4_096  # (list of policies, action) whose candidate statements are remembered together

@@ -1,8 +1,8 @@
 """AWS Identity and Access Management: one function per action, listed in ACTIONS.
 
-Owns users, access keys, inline and managed policies as callers manage them. Parameters arrive checked against the
-model, and every check of the action's row has been allowed, before its function is called; the edge has refused
-federated sessions. An action that is not listed is not served.
+Owns users, access keys, inline and managed policies as callers manage them, and the simulation of policies.
+Parameters arrive checked against the model, and every check of the action's row has been allowed, before its function
+is called; the edge has refused federated sessions. An action that is not listed is not served.
 
 Source: IAM API Reference; its published model (wire/models/iam.json); Service Authorization Reference for what
 each action is checked on.
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from daypass.service.actions import Action
-from daypass.service.iam import access_keys, attachments, policies, policy_versions, user_policies, users
+from daypass.service.iam import access_keys, attachments, policies, policy_versions, simulation, user_policies, users
+from daypass.service.iam.simulation_source import on_source
 from daypass.service.iam.targets import on_policy, on_user
 
 ACTIONS: Final[Mapping[str, Action]] = {
@@ -54,4 +55,14 @@ ACTIONS: Final[Mapping[str, Action]] = {
         attachments.list_attached_user_policies, on_user("iam:ListAttachedUserPolicies")
     ),
     "ListEntitiesForPolicy": Action(attachments.list_entities_for_policy, on_policy("iam:ListEntitiesForPolicy")),
+    "SimulateCustomPolicy": Action(
+        simulation.simulate_custom_policy, simulation.on_nothing("iam:SimulateCustomPolicy")
+    ),
+    "SimulatePrincipalPolicy": Action(simulation.simulate_principal_policy, on_source("iam:SimulatePrincipalPolicy")),
+    "GetContextKeysForCustomPolicy": Action(
+        simulation.get_context_keys_for_custom_policy, simulation.on_nothing("iam:GetContextKeysForCustomPolicy")
+    ),
+    "GetContextKeysForPrincipalPolicy": Action(
+        simulation.get_context_keys_for_principal_policy, on_source("iam:GetContextKeysForPrincipalPolicy")
+    ),
 }
