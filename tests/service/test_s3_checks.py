@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from daypass.token import Session
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
 from support.memory import MemoryIdentities
 from support.s3_exchanges import ACCOUNT, BUCKET, NOW, ROOT, claim, exchange, refusal
+from support.values import replace
 
 
 def asked(*arguments: Any, **named: Any) -> list[tuple[str, str]]:

@@ -72,9 +72,10 @@ class Authorizer:
             context={**request_context(caller, request, region), **check.context},
             resource_account=resource_account,
         )
+        session = None if isinstance(caller, Anonymous) else caller.session
         policies = PolicySet(
             identity=self._identity_policies(caller),
-            session=await self._session_policies(caller),
+            session=None if session is None else await self._session_policies(session),
             resource=resource_policy,
         )
         return question, decide(question, policies)
@@ -87,10 +88,9 @@ class Authorizer:
             return caller.user.policies
         return _ROOT_MAY
 
-    async def _session_policies(self, caller: Caller | Anonymous) -> tuple[Policy, ...] | None:
+    async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
         """The session policies in force; None if none was passed, which is not the same as an empty list."""
-        session = None if isinstance(caller, Anonymous) else caller.session
-        if session is None or (session.session_policy is None and not session.policy_arns):
+        if session.session_policy is None and not session.policy_arns:
             return None
         policies = []
         if session.session_policy is not None:
@@ -125,13 +125,11 @@ def request_context(caller: Caller | Anonymous, request: RawRequest, region: str
     """
     current_time, epoch_time = _times(int(request.received.timestamp()))
     context: dict[str, ContextValue] = {
+        **_own_context(caller),
         "aws:currenttime": current_time,
         "aws:epochtime": epoch_time,
         "aws:securetransport": "true" if request.secure else "false",
         "aws:sourceip": request.source_ip,
-        "aws:viaawsservice": "false",
-        "aws:principaltype": _PRINCIPAL_TYPES[caller.principal.kind],
-        "aws:userid": caller.user_id,
     }
     if region:
         context["aws:requestedregion"] = region
@@ -140,6 +138,17 @@ def request_context(caller: Caller | Anonymous, request: RawRequest, region: str
             context["aws:useragent"] = value.decode("latin-1")
         elif name == b"referer":
             context["aws:referer"] = value.decode("latin-1")
+    return context
+
+
+@lru_cache(limits.SESSIONS_CACHED)
+def _own_context(caller: Caller | Anonymous) -> Mapping[str, ContextValue]:
+    """What the caller itself brings to every request. A Caller never changes: after a change there is another."""
+    context: dict[str, ContextValue] = {
+        "aws:viaawsservice": "false",
+        "aws:principaltype": _PRINCIPAL_TYPES[caller.principal.kind],
+        "aws:userid": caller.user_id,
+    }
     if isinstance(caller, Anonymous):
         return context
     context["aws:principalarn"] = caller.principal.arn or ""

@@ -5,17 +5,17 @@ Source: IAM User Guide, "Request context keys: principal properties" for what ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from daypass.policy import Principal, PrincipalKind
 from daypass.service.ports import Account, User
 from daypass.token import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A caller whose signature was verified.
+class Caller(msgspec.Struct, frozen=True, eq=False):
+    """A caller whose signature was verified. Compared by identity: what is known of a caller is kept beside it.
 
     principal: as the policy engine sees it.
     user_id: what GetCallerIdentity and aws:userid call it: `AIDA…`, the account id (root), `account:Name` (federated).

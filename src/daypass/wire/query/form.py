@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from falcon.uri import parse_query_string
 
 from daypass.errors import ServiceError
@@ -30,8 +30,7 @@ _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})(..?)?", re.DOTALL)
 _UNSAFE_IN_HEADER: Final = re.compile(rb"[^\x21-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """A decoded form, nothing in it believed yet.
 
     action: as sent; it may be empty, or of no service.
@@ -41,7 +40,11 @@ class Form:
 
     action: str
     version: str | None
-    parameters: Mapping[str, str] = field(repr=False)  # a token or an assertion may be among them
+    parameters: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """The parameters stay out: a token or an assertion may be among them."""
+        return f"Form({self.action!r}, {self.version!r})"
 
 
 class Dispatched(Exception):

@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
+
+import msgspec
 
 from daypass import limits
 from daypass.errors import ServiceError, validation_error
@@ -49,12 +50,15 @@ TextReader = Callable[[str, str, Faults], Any]  # text, its path in messages, fa
 NodeReader = Callable[[Node, str, Faults], Any]  # likewise; None: nothing was sent
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One operation with its parameters: nested dict, list, str, int and bool under the model's member names."""
 
     operation: Operation
-    parameters: Mapping[str, Any] = field(repr=False)  # a token or an assertion may be among them
+    parameters: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """The parameters stay out: a token or an assertion may be among them."""
+        return f"Call({self.operation.name})"
 
 
 def parse_call(service: Service, form: Form) -> Call:
