@@ -313,6 +313,9 @@ def _arn_by_parts(tests: list[tuple[int, TextTest]]) -> TextTest:
 
 def arn_text(pattern: str, *, variables: bool = False) -> TextTest | Template | None:
     """The test for an ARN pattern as written in a condition, where variables may stand anywhere."""
+    *head, _ = parts = pattern.split(":", ARN_PARTS - 1)
+    if len(parts) == ARN_PARTS and "?" not in pattern and "$" not in pattern and "*" not in "".join(head):
+        return _glob_of(pattern.split("*"))
     return _build(tokenize(pattern, variables=variables), arn)
 
 
