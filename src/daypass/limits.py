@@ -67,7 +67,7 @@ SERVICE_CONTROL_POLICY_CHARS: Final = 5_120
 POLICY_DOCUMENT_CHARS: Final = 131_072  # white space counted; policyDocumentType.max in the IAM model
 
 # --- policy simulation; AWS states none of these -------------------------------------------------------------
-SIMULATION_CHARS: Final = 2_000_000  # characters of policies gone through for one page of results, about 0.2 s
+SIMULATION_CHARS: Final = 2_000_000  # characters of policies gone through for one page of results, at worst some 0.5 s
 SIMULATION_DECISION_CHARS: Final = 1_000  # what a decision costs beside its policies, counted as characters of them
 SIMULATION_ACCOUNTS_CACHED: Final = 256  # accounts whose resources were simulated without a policy
 SIMULATION_ARNS_CACHED: Final = 256  # patterns of the catalog's types of resources
