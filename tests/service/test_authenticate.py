@@ -462,6 +462,17 @@ def test_a_re_created_user_revives_neither_old_sessions_nor_old_keys(world: Worl
         assert world.refusal(header_signed(credentials, "sts")).code == "InvalidClientTokenId"
 
 
+def test_a_caller_seen_before_is_known_again_until_its_user_or_account_changes(world: World) -> None:
+    credentials = (world.alice_key, world.session())
+    before = [world.caller(header_signed(each, "s3")) for each in credentials]
+    assert [world.caller(header_signed(each, "sts")) for each in credentials] == before
+    changed = world.identities.users[world.alice.user_id] = replace(world.alice, tags={"Team": "red"})
+    after = [world.caller(header_signed(each, "s3")) for each in credentials]
+    assert all(caller.user is changed for caller in after)
+    account = world.identities.accounts[ACCOUNT] = replace(world.identities.accounts[ACCOUNT])
+    assert all(world.caller(header_signed(each, "s3")).account is account for each in credentials)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_credentials_of_an_account_that_is_gone_open_nothing(world: World, service: str) -> None:
     credentials = (world.session(), world.session(ACCOUNT), world.alice_key, world.root_key)

@@ -29,6 +29,8 @@ from daypass.wire.model import Service
 from daypass.wire.sigv4 import Claim, SignatureFault
 
 _log: Final = logging.getLogger("daypass")
+_JSON_TYPE: Final = (b"Content-Type", b"application/json")
+_XML_TYPE: Final = (b"Content-Type", b"text/xml")
 _NO_REGION: Final = "us-east-1"  # named in the extended request id of a request that names none
 
 
@@ -120,7 +122,7 @@ class Api:
         result = await action.perform(self._ports, exchange)
         trail.session_access_key_id = _issued(result)
         self._write(trail.record(error=None))
-        return query.render_result(served.model, call.operation, result, trail.request_id, _wants_json(request))
+        return query.render_result(served.model, call.operation, result, trail.request_id, trail.wants_json)
 
     def _service(self, trail: _Trail) -> ServedService:
         # Another service's name in the scope is refused by authenticate; until then it is spoken to as STS would.
@@ -132,7 +134,7 @@ class Api:
         except ServiceError as unrecorded:
             error = unrecorded
         namespace = self._service(trail).model.namespace
-        body = query.render_error(namespace, error, trail.request_id, _wants_json(trail.request))
+        body = query.render_error(namespace, error, trail.request_id, trail.wants_json)
         return RawResponse(error.status, _headers(trail, body), body)
 
     def _write(self, record: AuditRecord) -> None:
@@ -157,6 +159,7 @@ class _Trail:
         "request_id",
         "service",
         "session_access_key_id",
+        "wants_json",
     )
 
     def __init__(self, request: RawRequest, request_id: str, service: str, region: str) -> None:
@@ -165,6 +168,7 @@ class _Trail:
         self.request_id = request_id
         self.service = service
         self.region = region
+        self.wants_json = _wants_json(request)
         self.action: str | None = None
         self.caller: Caller | None = None
         self.check: Check | None = None
@@ -205,8 +209,8 @@ def _issued(result: Mapping[str, Any]) -> str | None:
 def _headers(trail: _Trail, body: bytes) -> Headers:
     return (
         *_request_id_headers(trail),
-        (b"Content-Type", b"application/json" if _wants_json(trail.request) else b"text/xml"),
-        (b"Content-Length", str(len(body)).encode("ascii")),
+        _JSON_TYPE if trail.wants_json else _XML_TYPE,
+        (b"Content-Length", b"%d" % len(body)),
     )
 
 

@@ -126,13 +126,17 @@ ACTIONS: Final[Mapping[str, Action]] = {
 
 def _policy_arns(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """The ARNs passed, each once: the union of a policy with itself is the policy."""
-    arns = [descriptor["arn"] for descriptor in parameters.get("PolicyArns") or () if "arn" in descriptor]
+    if "PolicyArns" not in parameters:
+        return ()
+    arns = [descriptor["arn"] for descriptor in parameters["PolicyArns"] if "arn" in descriptor]
     return tuple(dict.fromkeys(arns))
 
 
 def _check_policy_arns(parameters: Mapping[str, Any]) -> None:
     """The bound that the model states in prose only."""
-    arns = [descriptor.get("arn", "") for descriptor in parameters.get("PolicyArns") or ()]
+    if "PolicyArns" not in parameters:
+        return
+    arns = [descriptor.get("arn", "") for descriptor in parameters["PolicyArns"]]
     if len(arns) > limits.SESSION_POLICY_ARNS:
         raise validation_error(
             f"1 validation error detected: Value '[{', '.join(arns)}]' at 'policyArns' failed to satisfy constraint: "
@@ -147,8 +151,10 @@ def _session_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
         ServiceError: InvalidParameterValue; two keys that differ at most in case, or a reserved key or value.
     """
     tags: dict[str, str] = {}
+    if "Tags" not in parameters:
+        return tags
     seen: set[str] = set()
-    for tag in parameters.get("Tags") or ():
+    for tag in parameters["Tags"]:
         key, value = tag["Key"], tag["Value"]
         if key.lower() in seen:
             raise ServiceError(

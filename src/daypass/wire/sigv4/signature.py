@@ -99,15 +99,16 @@ def _canonical_request(
         if name in names:
             folded = b" ".join(value.split())
             values[name] = values[name] + b"," + folded if name in values else folded
-    lines = [
+    # A header that was signed but is not there counts as empty: the signature of one that had a value fails.
+    header_lines = b"\n".join([begun + values.get(name, b"") for name, begun in lines_begun])
+    return b"%b\n%b\n%b\n%b\n\n%b\n%b" % (
         method.encode("latin-1"),
         b"/" if path == b"/" else _canonical_path(path, service),
         _canonical_query(query) if query else b"",
-    ]
-    # A header that was signed but is not there counts as empty: the signature of one that had a value fails.
-    lines += [begun + values.get(name, b"") for name, begun in lines_begun]
-    lines += (b"", joined_names, payload_hash.encode("latin-1"))
-    return b"\n".join(lines)
+        header_lines,
+        joined_names,
+        payload_hash.encode("latin-1"),
+    )
 
 
 class _Names(NamedTuple):
