@@ -374,13 +374,11 @@ class _Check:
     def invalid_principal(self, element: str | dict[str, tuple[str, ...]]) -> str:
         if self.kind is not PolicyKind.ROLE_TRUST or isinstance(element, str):
             return "Invalid principal in policy"
-        provider, value = next(
-            (provider, value)
-            for provider, listed in element.items()
-            for value in listed
-            if parse_principals({provider: (value,)}) is None
-        )
-        return f'Invalid principal in policy: "{provider}":"{value}"'
+        for provider, listed in element.items():
+            for value in listed:
+                if parse_principals({provider: (value,)}) is None:
+                    return f'Invalid principal in policy: "{provider}":"{value}"'
+        return "Invalid principal in policy"
 
     # --- shared by the checks above ---
 

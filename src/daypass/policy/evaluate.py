@@ -49,7 +49,9 @@ _ROOT_MAY_MEND: Final = frozenset({"s3:getbucketpolicy", "s3:putbucketpolicy", "
 # Who has no policies of its own: identity, boundary, session and service control policies do not apply.
 _WITHOUT_POLICIES: Final = frozenset({PrincipalKind.SERVICE, PrincipalKind.ANONYMOUS})
 
-_NOT_NEEDED: Final = ("", None)
+_MUST_ALLOW_SERVICES: Final = tuple([f"{service}:" for service in _MUST_ALLOW])
+# To whom some kinds of policy may not apply; to all others all do.
+_NOT_SUBJECT_TO_ALL: Final = _WITHOUT_POLICIES | {PrincipalKind.ROOT, PrincipalKind.FEDERATED_USER}
 
 _ALLOWED_WITHOUT_POLICY: Final = Decision(Outcome.ALLOWED, None, ())
 _IMPLICITLY_DENIED: Final = {kind: Decision(Outcome.IMPLICITLY_DENIED, kind, ()) for kind in PolicyKind}
@@ -66,7 +68,8 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         return _ALLOWED_WITHOUT_POLICY
 
     # 1. Which policies apply to a caller of this kind, and their statements about the action.
-    policies = applicable(request, policies)
+    if kind in _NOT_SUBJECT_TO_ALL:
+        policies = applicable(request, policies)
     identity = candidates(policies.identity, action)
     boundary = None if policies.boundary is None else policies.boundary.about(action)
     session = None if policies.session is None else candidates(policies.session, action)
@@ -182,7 +185,9 @@ def _must_allow(policy: Policy | None, action: str, resource: str) -> PolicyKind
     """The kind of the resource's policy, if only that can allow the action."""
     if policy is not None and policy.kind is PolicyKind.ROLE_TRUST:
         return PolicyKind.ROLE_TRUST
-    part, kind = _MUST_ALLOW.get(action.partition(":")[0], _NOT_NEEDED)
+    if not action.startswith(_MUST_ALLOW_SERVICES):
+        return None
+    part, kind = _MUST_ALLOW[action.partition(":")[0]]
     return kind if part in resource else None
 
 
