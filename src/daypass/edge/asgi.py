@@ -189,8 +189,9 @@ async def _send(send: Send, response: RawResponse) -> None:
 
 def _uuid(random: bytes) -> str:
     """A version 4 UUID (RFC 9562) from 16 random bytes, in lower case."""
-    text = (int.from_bytes(random) & ~(0xF << 76 | 0x3 << 62) | 4 << 76 | 2 << 62).to_bytes(16).hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = random.hex()
+    # The 13th digit is the version, 4; the 17th has the variant, 10, in its upper two bits.
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[random[8] >> 4 & 3]}{text[17:20]}-{text[20:]}"
 
 
 def utc_now() -> datetime:

@@ -73,20 +73,14 @@ class Authorizer:
             resource_account=resource_account,
         )
         session = None if isinstance(caller, Anonymous) else caller.session
-        policies = PolicySet(
-            identity=self._identity_policies(caller),
-            session=None if session is None else await self._session_policies(session),
-            resource=resource_policy,
-        )
+        policies = _own_policies(caller)
+        if session is not None or resource_policy is not None:
+            policies = PolicySet(
+                identity=policies.identity,
+                session=None if session is None else await self._session_policies(session),
+                resource=resource_policy,
+            )
         return question, decide(question, policies)
-
-    @staticmethod
-    def _identity_policies(caller: Caller | Anonymous) -> tuple[Policy, ...]:
-        if isinstance(caller, Anonymous):
-            return ()
-        if caller.user is not None:
-            return caller.user.policies
-        return _ROOT_MAY
 
     async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
         """The session policies in force; None if none was passed, which is not the same as an empty list."""
@@ -161,6 +155,14 @@ def _own_context(caller: Caller | Anonymous) -> Mapping[str, ContextValue]:
     for key, tag in _principal_tags(caller).items():
         context[f"aws:principaltag/{key}"] = tag
     return context
+
+
+@lru_cache(limits.SESSIONS_CACHED)
+def _own_policies(caller: Caller | Anonymous) -> PolicySet:
+    """The identity-based policies of the caller or of its session's issuer, which are part of the Caller."""
+    if isinstance(caller, Anonymous):
+        return PolicySet()
+    return PolicySet(identity=_ROOT_MAY if caller.user is None else caller.user.policies)
 
 
 def _session_context(session: Session) -> dict[str, ContextValue]:
