@@ -60,6 +60,17 @@ def test_a_document_that_is_no_policy_is_refused(iam: Any, name: str) -> None:
     assert refusal(iam.get_policy, PolicyArn=policy_arn(name))[1] == "NoSuchEntity"
 
 
+@pytest.mark.parametrize("version", ["", '"Version":"2008-10-17",'])
+def test_a_managed_policy_states_the_current_version(iam: Any, name: str, version: str) -> None:
+    """Source: recorded answers of AWS IAM to CreatePolicy."""
+    document = "{" + version + '"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}'
+    assert refusal(iam.create_policy, PolicyName=name, PolicyDocument=document) == (
+        400,
+        "MalformedPolicyDocument",
+        "Policy document must be version 2012-10-17 or greater.",
+    )
+
+
 def test_a_document_has_at_most_6144_characters_without_white_space(iam: Any, name: str) -> None:
     """The text: issues of terraform users, as ministryofjustice/cloud-platform-environments 14473."""
     whole = DOCUMENT_TEXT.replace(" ", "").replace('"*"', '["*",%s]')

@@ -99,12 +99,12 @@ class Authorizer:
 
 @lru_cache(limits.SESSIONS_CACHED)
 def session_policy(text: str) -> Policy:
-    """An inline session policy, compiled once per text.
+    """The session policy of a token, compiled once per text. It was checked when the token was made.
 
     Raises:
-        daypass.policy.PolicyError: its grammar is wrong.
+        daypass.policy.PolicyError: it cannot be compiled.
     """
-    return Policy.parse(text, PolicyKind.SESSION, id="session policy")
+    return Policy.parse(text, PolicyKind.SESSION, id="session policy", stored=True)
 
 
 def denied(question: Request, decision: Decision) -> ServiceError:

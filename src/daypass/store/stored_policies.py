@@ -33,7 +33,8 @@ class StoredPolicies:
     def compile(self, text: str, kind: PolicyKind, *, id: str, owner: str) -> Policy:
         """id: as decisions name it. owner: whose it is, for the log."""
         try:
-            return Policy.parse(text, kind, id=id)
+            # It was accepted once: a rule made stricter since does not take it out of force.
+            return Policy.parse(text, kind, id=id, stored=True)
         except PolicyError as error:
             self._report(id, owner, error)
             return Policy.parse(_DENY_ALL % _PRINCIPAL.get(kind, ""), kind, id=id)

@@ -15,14 +15,16 @@ from daypass.service.iam.faults import refusal
 _WITHOUT_WHITE_SPACE: Final = dict.fromkeys(map(ord, " \t\r\n"))
 
 
-def check_document(text: str) -> None:
+def check_document(text: str, *, managed: bool = False) -> None:
     """Refuse what is not an identity-based policy.
+
+    managed: whether it is to be a managed policy, which must state version 2012-10-17.
 
     Raises:
         ServiceError: MalformedPolicyDocument, in AWS's words for the first fault.
     """
     try:
-        Policy.parse(text, PolicyKind.IDENTITY)
+        Policy.parse(text, PolicyKind.IDENTITY, managed=managed)
     except PolicyError as error:
         raise refusal("MalformedPolicyDocument", error.message) from None
 

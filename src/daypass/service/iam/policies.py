@@ -118,7 +118,7 @@ def check_managed_document(text: str) -> None:
     Raises:
         ServiceError: MalformedPolicyDocument, or LimitExceeded if it is too long.
     """
-    check_document(text)
+    check_document(text, managed=True)
     if quota_size(text) > limits.MANAGED_POLICY_CHARS:
         raise refusal("LimitExceeded", f"Cannot exceed quota for PolicySize: {limits.MANAGED_POLICY_CHARS}")
 
