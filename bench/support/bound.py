@@ -39,7 +39,7 @@ def main() -> None:
         application,
         host="127.0.0.1",
         port=int(sys.argv[1]),
-        http="httptools",
+        http="daypass.edge.http_protocol:BoundedHttpProtocol",
         loop="uvloop",
         ws="none",
         lifespan="off",

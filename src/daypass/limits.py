@@ -32,6 +32,7 @@ REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound 
 REQUEST_HEAD_SECONDS: Final = 30  # to send a whole head; nginx's client_header_timeout is 60, Apache's is 20
 
 # --- request bodies -----------------------------------------------------------------------------------------
+ANSWER_PIECE_BYTES: Final = 8_192  # an answer's head and body up to this are copied together to leave in one write
 API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
 BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"
 AUDITED_ACTION_CHARS: Final = 128  # of an Action that nobody has authenticated; the longest real one has 46

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import socket
 import threading
 import time
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from daypass import limits
 from daypass.edge.http_protocol import BoundedHttpProtocol
@@ -25,8 +28,28 @@ class Impatient(BoundedHttpProtocol):
 async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
+    if scope["path"].startswith("/pieces/"):
+        await in_pieces(scope, send)
+        return
+    if scope["path"] == "/later":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await asyncio.sleep(1)
+        await send({"type": "http.response.body", "body": b"hello"})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def in_pieces(scope: MutableMapping[str, Any], send: Any) -> None:
+    """/pieces/5-0-20000: bodies of these sizes; some with a pause between."""
+    sizes = [int(size) for size in scope["path"].removeprefix("/pieces/").split("-")]
+    headers = [] if b"chunked" in scope["query_string"] else [(b"content-length", str(sum(sizes)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for number, size in enumerate(sizes):
+        if number % 3 == 2:
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": bytes([65 + number % 26]) * size, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +157,65 @@ def test_the_next_head_on_a_connection_is_bounded_as_the_first_was(connected: so
 def test_an_answer_that_takes_longer_than_a_head_may_is_not_cut_off(connected: socket.socket) -> None:
     connected.sendall(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n" + HELLO)
     assert greeted(connected)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    answers=st.lists(
+        st.lists(st.sampled_from([0, 1, 5, 4_000, 8_192, 8_193, 70_000]), min_size=1, max_size=6),
+        min_size=1,
+        max_size=3,
+    ),
+    chunked=st.booleans(),
+)
+def test_answers_arrive_whole_and_in_order_however_they_are_written(
+    port: int, answers: list[list[int]], chunked: bool
+) -> None:
+    """Pipelined, so that one answer's last piece and the next one's head may meet."""
+    query = b"?chunked" if chunked else b""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for sizes in answers:
+            path = "-".join(map(str, sizes)).encode()
+            connection.sendall(b"GET /pieces/" + path + query + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+        stream = connection.makefile("rb")
+        for sizes in answers:
+            answer = http.client.HTTPResponse(_Reading(stream))  # type: ignore[arg-type]  # because it reads only
+            answer.begin()
+            assert answer.status == 200
+            expected = b"".join(bytes([65 + number % 26]) * size for number, size in enumerate(sizes))
+            assert answer.read() == expected
+
+
+class _Reading:
+    """What http.client wants of a socket, over a stream that several answers share."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def makefile(self, mode: str) -> Any:
+        stream = self._stream
+
+        class Shared:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(stream, name)
+
+            def close(self) -> None:
+                """The next answer is read from it."""
+
+        return Shared()
+
+
+def test_a_head_does_not_wait_for_a_body_that_is_long_in_coming(connected: socket.socket) -> None:
+    connected.sendall(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert connected.recv(65_536).endswith(b"\r\n\r\n")
+    assert connected.recv(65_536) == b"hello"
+
+
+def test_head_and_body_of_a_small_answer_leave_together(connected: socket.socket) -> None:
+    connected.sendall(HELLO + b"\r\n")
+    assert connected.recv(65_536).endswith(b"hello")
+
+
+def test_what_is_written_before_a_close_still_leaves(connected: socket.socket) -> None:
+    connected.sendall(HELLO + b"Connection: close\r\n\r\n")
+    assert everything(connected).endswith(b"hello")

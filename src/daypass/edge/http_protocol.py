@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with what it lacks: a bound on a request's head, in bytes and in seconds.
+"""uvicorn's HTTP protocol with what it lacks: a bound on a request's head, and answers that leave in one piece.
 
 uvicorn over httptools gathers headers of any length for any time. Bodies are bounded where they are read: by
-edge.asgi for the API, by edge.client for objects.
+edge.asgi for the API, by edge.client for objects. uvicorn also writes an answer's head and body apart: two system
+calls, and a client that is woken twice.
 
 Source: RFC 6585, 431 Request Header Fields Too Large; RFC 9112, "Tunneling, slow and incomplete requests".
 """
@@ -18,6 +19,49 @@ from daypass import limits
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+class _InOnePiece:
+    """A transport that keeps a small piece until the next one comes, or until the event loop comes round to it.
+
+    What is written leaves in the order written; closing lets what was kept go first.
+    """
+
+    __slots__ = ("_kept", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._kept = b""
+
+    def write(self, piece: bytes) -> None:
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            if len(piece) <= limits.ANSWER_PIECE_BYTES:
+                self._transport.write(kept + piece)
+                return
+            self._transport.write(kept)
+        if len(piece) > limits.ANSWER_PIECE_BYTES:
+            self._transport.write(piece)
+        elif piece:
+            self._kept = piece
+            self._loop.call_soon(self._let_go)
+
+    def close(self) -> None:
+        self._let_go()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _let_go(self) -> None:
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            self._transport.write(kept)
+
+    def __getattr__(self, name: str) -> Any:
+        # Of everything else nothing writes.
+        return getattr(self._transport, name)
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. A client that has not sent a whole head in time, or sends too long a one, is cut off."""
 
@@ -32,6 +76,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # because uvicorn's is
         super().connection_made(transport)
+        self.transport = _InOnePiece(transport, self.loop)  # type: ignore[assignment]  # because it is all that is used
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
