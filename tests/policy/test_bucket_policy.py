@@ -51,3 +51,9 @@ def test_not_action_and_not_resource_are_held_to_names_alone() -> None:
     assert found(Resource=None, NotResource=BUCKET) == []
     assert found(Action=None, NotAction="s3:Nothing") == [PolicyFault.INVALID_ACTION]
     assert found(Resource=None, NotResource="x") == [PolicyFault.INVALID_RESOURCE]
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_whether_there_is_a_source_address_at_all_may_be_asked(value: str) -> None:
+    """A request through a VPC endpoint has none. Source: IAM User Guide, "Condition operator to check existence"."""
+    assert found(Condition={"Null": {"aws:SourceIp": value}}) == []

@@ -50,7 +50,8 @@ def _condition_faults(statement: Mapping[str, Any]) -> Iterator[Fault]:
     for operator, keys in statement.get("Condition", {}).items():
         for key, value in keys.items():
             name, folded = f"Condition.{operator}.{key}", key.lower()
-            if folded == "aws:sourceip" and not all(parse_network(str(one)) for one in _listed(value)):
+            compares = not operator.endswith("Null")  # whose values are true and false, whatever the key
+            if folded == "aws:sourceip" and compares and not all(parse_network(str(one)) for one in _listed(value)):
                 yield PolicyFault.INVALID_CONDITION, name, "Invalid IP address in Conditions"
             if folded.startswith("aws:"):
                 continue
