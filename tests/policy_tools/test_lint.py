@@ -415,6 +415,12 @@ def test_an_allow_whose_grant_a_deny_takes_away_whole_is_found() -> None:
     assert "allow-shadowed" not in rules(statement(), deny | {"Resource": "arn:aws:s3:::reports/x*"})
 
 
+def test_an_action_that_matches_nothing_shadows_and_covers_nothing() -> None:
+    nothing = statement(Effect="Deny", Action="*:GetObject", Resource="*")
+    assert "allow-shadowed" not in rules(statement(), nothing)
+    assert "redundant-action" not in rules(statement(Action=["*:GetObject", "s3:GetObject"]))
+
+
 def test_a_deny_for_one_principal_does_not_shadow_an_allow_for_another() -> None:
     bob, eve = ({"AWS": f"arn:aws:iam::111122223333:user/{name}"} for name in ("bob", "eve"))
     allow, deny = statement(Principal=bob), statement(Principal=eve, Effect="Deny")

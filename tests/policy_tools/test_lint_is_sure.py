@@ -18,6 +18,7 @@ from daypass.policy_tools.written import Condition, Value
 # Values of every type, near each other, so that the conditions on them meet and miss each other often.
 NUMBERS = ["0", "1", "1.5", "2", "-1", "1e1", "x"]
 DATES = ["2026-01-01T00:00:00Z", "2026-01-01", "2026", "1767225600", "1767225601", "1960", "never"]
+DATES += ["2026-01-01T00:00:00.25Z", "2026-01-01T00:00:00.5Z", "0999", "99999-01-01", "9999-12-31T23:59:59.9Z"]
 ADDRESSES = ["10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "10.0.0.1", "11.0.0.0", "::/0", "2001:db8::/32", "0.0.0.0/0"]
 TEXTS = ["", "a", "A", "ab", "a*", "*", "${aws:x}", "${*}", "true"]
 TRUTHS = ["true", "false", "maybe"]

@@ -80,7 +80,7 @@ def _unknown(value: Value) -> Iterator[Finding]:
 
 def _redundant(statement: Statement) -> Iterator[Finding]:
     values = [(value, value.text.lower()) for value in statement.action.values]
-    wide = [(value, text) for value, text in values if "*" in text]
+    wide = [(value, text) for value, text in values if "*" in text and (text in EVERYTHING or text[:2] != "*:")]
     first: dict[str, Value] = {}
     for value, text in values:
         twin = first.setdefault(text, value)

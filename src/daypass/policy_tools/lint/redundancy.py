@@ -7,6 +7,7 @@ from typing import Final
 
 from daypass.policy_tools.findings import Finding, Rule, Severity
 from daypass.policy_tools.lint.covering import covers, covers_arn
+from daypass.policy_tools.published import EVERYTHING
 from daypass.policy_tools.written import ANYONE, Document, Element, Statement
 
 REDUNDANT_STATEMENT: Final = Rule(
@@ -67,10 +68,12 @@ def _covers(wide: Statement, narrow: Statement) -> bool:
 def _covers_actions(wide: Element, narrow: Element) -> bool:
     if wide.negated or narrow.negated:
         return wide.name == narrow.name and set(wide.texts) == set(narrow.texts)
-    return all(
-        any(known in ("*", "*:*") or covers(known.lower(), text.lower()) for known in wide.texts)
-        for text in narrow.texts
-    )
+    return all(any(_covers_action(known.lower(), text.lower()) for known in wide.texts) for text in narrow.texts)
+
+
+def _covers_action(wide: str, narrow: str) -> bool:
+    # `*:Name` looks as if it covered much, and matches nothing.
+    return wide in EVERYTHING or wide == narrow or (not wide.startswith("*:") and covers(wide, narrow))
 
 
 def _covers_resources(wide: Element | None, narrow: Element | None) -> bool:

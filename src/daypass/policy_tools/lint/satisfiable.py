@@ -8,6 +8,7 @@ known (a pattern, a variable), the answer is yes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
@@ -17,6 +18,7 @@ from daypass.policy.conditions import compile_condition, parse_date, parse_netwo
 from daypass.policy_tools.written import Condition
 
 _NANOSECONDS: Final = 1_000_000_000
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  calendar arithmetic, in UTC throughout
 # What is no number, date or address: it satisfies every negated operator.
 _NO_VALUE: Final = "none of these"
 
@@ -67,10 +69,17 @@ def _between(numbers: Iterable[Decimal]) -> list[Decimal]:
 
 
 def _dates(texts: Iterable[str]) -> list[str] | None:
-    seconds = [Decimal(parsed // _NANOSECONDS) for text in texts if (parsed := parse_date(text)) is not None]
-    found = [f"{int(second)}" for second in _between(seconds)]
-    # Four digits would be a year, and what is before 1970 has no seconds: such dates are left to their authors.
-    return [*found, _NO_VALUE] if all(text.isdigit() and len(text) != 4 for text in found) else None
+    moments = [Decimal(parsed) for text in texts if (parsed := parse_date(text)) is not None]
+    try:
+        return [*[_date(int(moment)) for moment in _between(moments)], _NO_VALUE]
+    except OverflowError:
+        return None  # beyond the years 1 to 9999: such dates are left to their authors
+
+
+def _date(nanoseconds: int) -> str:
+    """nanoseconds: since 1970."""
+    seconds, fraction = divmod(nanoseconds, _NANOSECONDS)
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{fraction:09}Z".rjust(30, "0")
 
 
 def _addresses(texts: Iterable[str]) -> list[str]:
