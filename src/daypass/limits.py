@@ -78,6 +78,7 @@ SIMULATION_CONTEXT_VALUE_CHARS: Final = 2_048  # of one value of a context key; 
 POLICY_ACTIONS_CACHED: Final = 256  # per policy: actions whose candidate statements are remembered
 POLICY_LISTS_CACHED: Final = 4_096  # (list of policies, action) whose candidate statements are remembered together
 CONDITION_VALUES_CACHED: Final = 1_024  # per kind of value (number, date, network): parsed texts remembered
+TESTED_DOCUMENTS_CACHED: Final = 16_384  # parsed documents that a run of `daypass policy test` keeps
 
 # --- S3 -----------------------------------------------------------------------------------------------------
 OBJECT_KEY_BYTES: Final = 1_024  # bytes of UTF-8; S3 User Guide, "Object key names"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from daypass import limits
 from daypass.policy import Policy, PolicyError, PolicyKind
 
 # Told of a document that is used though AWS would refuse it: its id and the error.
@@ -22,7 +23,7 @@ def kind_of_resource_policy(action: str, resource: str) -> PolicyKind:
 
 
 class Documents:
-    """Parses documents; an equal text for an equal use is parsed once."""
+    """Parses documents; an equal text for an equal use is parsed once, unless very many came between."""
 
     def __init__(self, warn: Warn) -> None:
         self._warn = warn
@@ -37,6 +38,8 @@ class Documents:
         key = (text, kind, id)
         found = self._parsed.get(key)
         if found is None:
+            if len(self._parsed) >= limits.TESTED_DOCUMENTS_CACHED:
+                self._parsed.clear()
             found = self._parsed[key] = self._parse(text, kind, id)
         if isinstance(found, PolicyError):
             raise found
