@@ -279,3 +279,12 @@ def test_where_nothing_came_near_that_is_said() -> None:
     assert (
         "got:      nothing" in explained({"identity": [[statement(Condition={"StringEquals": {"x:y": "1"}})]]}).render()
     )
+
+
+def test_a_boundary_that_does_not_apply_makes_no_deny_match() -> None:
+    """NotPrincipal denies whoever has a boundary; root has none, whatever is passed."""
+    root = Principal(PrincipalKind.ROOT, "arn:aws:iam::111122223333:root", "111122223333")
+    deny = without(statement(Effect="Deny"), "Principal") | {"NotPrincipal": "*"}
+    explanation = explained({"boundary": [statement()], "resource": [deny]}, principal=root)
+    assert explanation.decision.outcome is Outcome.ALLOWED
+    assert all(near.failures for near in explanation.statements if near.effect == "Deny")

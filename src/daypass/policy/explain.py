@@ -136,11 +136,12 @@ class Explanation:
 
 def explain(request: Request, policies: PolicySet) -> Explanation:
     """The decision on a request, with every statement that came near."""
+    applying = applicable(request, policies)
     near = [
         found
-        for policy in _each(applicable(request, policies))
+        for policy in _each(applying)
         for statement in policy.statements()
-        if (found := _near(statement, request, boundary=policies.boundary is not None)) is not None
+        if (found := _near(statement, request, boundary=applying.boundary is not None)) is not None
     ]
     return Explanation(request, decide(request, policies), tuple(near))
 
