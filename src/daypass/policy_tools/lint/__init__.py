@@ -46,7 +46,7 @@ _OF_A_STATEMENT: Final[tuple[Callable[[Statement, Document], Iterator[Finding]],
 
 
 def findings(written: Document) -> list[Finding]:
-    """What is wrong, in the document's order."""
+    """What is wrong with the document, its statements in order."""
     found = list(document.findings(written))
     for statement in written.statements:
         for check in _OF_A_STATEMENT:

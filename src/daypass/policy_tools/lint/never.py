@@ -7,7 +7,10 @@ from itertools import groupby
 from typing import Final
 
 from daypass.policy_tools.findings import Finding, Rule, Severity, listing
-from daypass.policy_tools.lint import actions, conditions, resources
+from daypass.policy_tools.lint.actions import is_unknown as is_unknown_action
+from daypass.policy_tools.lint.conditions import is_in_no_request
+from daypass.policy_tools.lint.conditions import is_unknown as is_unknown_key
+from daypass.policy_tools.lint.resources import fits_nothing
 from daypass.policy_tools.lint.satisfiable import satisfiable
 from daypass.policy_tools.written import ANYONE, Condition, Document, Statement
 
@@ -38,11 +41,11 @@ def _reasons(statement: Statement, document: Document) -> Iterator[str]:
     """Why no request can match it."""
     action, resource, principal = statement.action, statement.resource, statement.principal
     if not action.negated:
-        if all(actions.is_unknown(text) for text in action.texts):
+        if all(is_unknown_action(text) for text in action.texts):
             yield f"there is no such action as {listing(action.texts)}"
         elif resource is not None and not resource.negated:
-            known = [text for text in action.texts if not actions.is_unknown(text)]
-            if all(resources.fits_nothing(text, resource) for text in known):
+            known = [text for text in action.texts if not is_unknown_action(text)]
+            if all(fits_nothing(text, resource) for text in known):
                 yield f"{listing(known)} acts on none of its resources"
     elif any(text in ("*", "*:*") for text in action.texts):
         yield "its NotAction excludes every action"
@@ -65,8 +68,8 @@ def _never_holds(condition: Condition, statement: Statement) -> str | None:
     comparison, key = condition.comparison, condition.key
     if comparison.operator == "Null" and comparison.qualifier == "ForAnyValue:":
         return "`ForAnyValue:Null` never holds"
-    unknown = conditions.is_unknown(key)
-    if not unknown and not conditions.is_in_no_request(key, statement):
+    unknown = is_unknown_key(key)
+    if not unknown and not is_in_no_request(key, statement):
         return None
     wants_presence = comparison.operator == "Null" and {text.lower() for text in condition.texts} == {"false"}
     if condition.when_absent is False or (wants_presence and not comparison.qualifier):
