@@ -26,9 +26,10 @@ def assert_the_engines_agree(seed: int, pairs: int) -> None:
         case = generated(f"{seed}/{number}")
         policies = policies_of(case)
         assert_agreement(case, policies)
-        # What the compiled policies remember of one request must not show in the next.
-        assert_agreement(another_request(case, f"{seed}/{number}/another"), policies)
-        assert_agreement(case, policies)
+        if number % 4 == 0:
+            # What the compiled policies remember of one request must not show in the next.
+            assert_agreement(another_request(case, f"{seed}/{number}/another"), policies)
+            assert_agreement(case, policies)
 
 
 def assert_agreement(case: dict[str, Any], policies: PolicySet) -> None:
