@@ -14,12 +14,10 @@ SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, re
 
 # --- GetFederationToken -------------------------------------------------------------------------------------
 FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
-FEDERATION_TOKEN_SECONDS_MIN: Final = 900
 FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
 ROOT_SESSION_SECONDS_MAX: Final = 3_600  # root is clamped, not refused
 SESSION_POLICY_CHARS: Final = 2_048  # characters, inline and managed together; sessionPolicyDocumentType.max
 SESSION_POLICY_ARNS: Final = 10  # prose of the STS model; the model itself has no list maximum
-SESSION_TAGS: Final = 50  # tagListType.max
 
 # --- the session token --------------------------------------------------------------------------------------
 TOKEN_BYTES: Final = 4_096  # bytes of the token as text; AWS's single limit since September 2026
@@ -56,7 +54,6 @@ MANAGED_POLICY_VERSIONS: Final = 5  # IAM quotas
 TAGS_PER_USER: Final = 50  # IAM quotas
 TAGS_PER_POLICY: Final = 50  # IAM quotas
 PAGE_ITEMS_DEFAULT: Final = 100  # IAM's MaxItems when none is passed
-PAGE_ITEMS_MAX: Final = 1_000
 
 # --- policy documents (characters without white space; IAM quotas) ------------------------------------------
 MANAGED_POLICY_CHARS: Final = 6_144
