@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PARTITION: Final = "aws"
+AWS: Final = "aws"  # stands for the account in the ARNs of AWS's own managed policies
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
 _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
@@ -24,8 +25,18 @@ TEMPORARY_KEY: Final = "ASIA"
 USER_ID: Final = "AIDA"
 ROLE_ID: Final = "AROA"
 MANAGED_POLICY_ID: Final = "ANPA"
+GROUP_ID: Final = "AGPA"
+INSTANCE_PROFILE_ID: Final = "AIPA"
 
-_ID_LENGTHS: Final = {LONG_TERM_KEY: 20, TEMPORARY_KEY: 20, USER_ID: 21, ROLE_ID: 21, MANAGED_POLICY_ID: 21}
+_ID_LENGTHS: Final = {
+    LONG_TERM_KEY: 20,
+    TEMPORARY_KEY: 20,
+    USER_ID: 21,
+    ROLE_ID: 21,
+    MANAGED_POLICY_ID: 21,
+    GROUP_ID: 21,
+    INSTANCE_PROFILE_ID: 21,
+}
 ID_ENTROPY_BYTES: Final = 11  # bytes of randomness make_id consumes; enough for the longest id
 
 
@@ -98,6 +109,26 @@ def root_arn(account_id: str) -> str:
 def user_arn(account_id: str, path: str, name: str) -> str:
     """path: begins and ends with `/`."""
     return f"arn:{PARTITION}:iam::{account_id}:user{path}{name}"
+
+
+def role_arn(account_id: str, path: str, name: str) -> str:
+    """path: begins and ends with `/`."""
+    return f"arn:{PARTITION}:iam::{account_id}:role{path}{name}"
+
+
+def assumed_role_arn(account_id: str, role_name: str, session_name: str) -> str:
+    """The ARN of a role session; it has the role's name without its path."""
+    return f"arn:{PARTITION}:sts::{account_id}:assumed-role/{role_name}/{session_name}"
+
+
+def group_arn(account_id: str, path: str, name: str) -> str:
+    """path: begins and ends with `/`."""
+    return f"arn:{PARTITION}:iam::{account_id}:group{path}{name}"
+
+
+def instance_profile_arn(account_id: str, path: str, name: str) -> str:
+    """path: begins and ends with `/`."""
+    return f"arn:{PARTITION}:iam::{account_id}:instance-profile{path}{name}"
 
 
 def managed_policy_arn(account_id: str, path: str, name: str) -> str:

@@ -49,6 +49,11 @@ _OUTER_PAD: Final = bytes(octet ^ 0x5C for octet in range(256))
 _NARROWING_BYTES_MAX: Final = 65_536  # a sealed token cannot inflate to more: tags and policy are bounded before
 
 FEDERATED_USER: Final = "federated-user"
+ROLE_SESSION: Final = "role-session"
+USER_SESSION: Final = "user-session"
+ROOT_TASK: Final = "root-task"
+
+ContextValue = str | tuple[str, ...]
 
 
 class InvalidToken(Exception):
@@ -70,17 +75,24 @@ class TokenTooLarge(Exception):
 class Session(msgspec.Struct, frozen=True):
     """What one set of temporary credentials is, sealed whole into its token.
 
-    kind: FEDERATED_USER (GetFederationToken).
-    name: the federated user's name.
-    issuer_id: the unique id of the IAM user who called, or the account id if root did.
+    kind: FEDERATED_USER (GetFederationToken), ROLE_SESSION (AssumeRole and its like), USER_SESSION (GetSessionToken),
+        ROOT_TASK (AssumeRoot).
+    account_id: of the principal: for a role session the role's account.
+    name: the federated user's name, or the role session's; empty for the other kinds.
+    issuer_id: the unique id of the IAM user who called, or the account id if root did; of a role session the role's id.
     issued, expires: aware UTC, whole seconds; a session is over at `expires` itself.
     session_policy: the inline policy's text; None if none was passed.
     policy_arns: managed session policies, read at use, never copied.
     tags: session tags, keys as written.
+    transitive_tags: keys of those tags that a role assumed with this session inherits.
+    source_identity: set once, kept through every role that is assumed with this session.
+    mfa_authenticated: when the MFA code was given; None if none was.
+    scope_policies: of GetScopedCredentials, oldest first: each must allow, beside everything else.
+    context: condition keys, in lower case, that the session brings to its requests (aws:federatedprovider, …).
 
     The contract for changing the format:
-    - A new field goes to the end of `_Body`, with a default that means the old behaviour. `seal` leaves
-      trailing defaults out, so tokens that do not use the field stay byte for byte what they were.
+    - A new field goes to the end of `_Body` or of `_Narrowing`, with a default that means the old behaviour. `seal`
+      leaves trailing defaults out, so tokens that do not use the field stay byte for byte what they were.
     - A node that finds more fields than it knows refuses the token: a field may narrow, and a narrowing
       that is not understood must not be ignored. Upgrade every node before the first token uses it.
     - Anything else (order, meaning, cipher, derivation) is a new FORMAT; the old one is opened for at
@@ -99,6 +111,11 @@ class Session(msgspec.Struct, frozen=True):
     session_policy: str | None = None
     policy_arns: tuple[str, ...] = ()
     tags: Mapping[str, str] = msgspec.field(default_factory=dict)
+    transitive_tags: tuple[str, ...] = ()
+    source_identity: str | None = None
+    mfa_authenticated: datetime | None = None
+    scope_policies: tuple[str, ...] = ()
+    context: Mapping[str, ContextValue] = msgspec.field(default_factory=dict)
 
 
 class _Narrowing(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -107,6 +124,11 @@ class _Narrowing(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     session_policy: str | None
     policy_arns: tuple[str, ...]
     tags: dict[str, str]
+    transitive_tags: tuple[str, ...] = ()
+    source_identity: str | None = None
+    mfa_authenticated: int | None = None
+    scope_policies: tuple[str, ...] = ()
+    context: dict[str, ContextValue] = {}
 
 
 class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -264,6 +286,13 @@ def open_token(raw: str, key_ring: KeyRing, now: datetime) -> Session:
         session_policy=narrowing.session_policy,
         policy_arns=narrowing.policy_arns,
         tags=narrowing.tags,
+        transitive_tags=narrowing.transitive_tags,
+        source_identity=narrowing.source_identity,
+        mfa_authenticated=None
+        if narrowing.mfa_authenticated is None
+        else datetime.fromtimestamp(narrowing.mfa_authenticated, UTC),
+        scope_policies=narrowing.scope_policies,
+        context=narrowing.context,
     )
 
 
@@ -278,9 +307,18 @@ def _text_bytes(sealed_bytes: int) -> int:
 
 def _pack_narrowing(session: Session) -> tuple[bytes | None, bool]:
     """(MessagePack of policy, ARNs and tags or None, whether it is deflated). The secret is never compressed."""
-    if session.session_policy is None and not session.policy_arns and not session.tags:
+    further: tuple[Any, ...] = (
+        session.transitive_tags,
+        session.source_identity,
+        None if session.mfa_authenticated is None else int(session.mfa_authenticated.timestamp()),
+        session.scope_policies,
+        session.context,
+    )
+    while further and not further[-1]:
+        further = further[:-1]
+    if session.session_policy is None and not session.policy_arns and not session.tags and not further:
         return None, False
-    packed = _encode((session.session_policy, session.policy_arns, session.tags))
+    packed = _encode((session.session_policy, session.policy_arns, session.tags, *further))
     if len(packed) <= limits.TOKEN_COMPRESS_BYTES:
         return packed, False
     return zlib.compress(packed, 6), True

@@ -151,11 +151,11 @@ async def test_what_is_not_there_cannot_be_changed(engine: Engine) -> None:
         assert await refusal(directory.untag_user("AIDANONE", ["a"])) == no_user
         assert await refusal(directory.create_access_key("AIDANONE", SECRET, NOW)) == no_user
         assert await refusal(directory.create_access_key(OTHER_ACCOUNT, SECRET, NOW)) == no_user
-        assert await refusal(directory.put_user_policy("AIDANONE", "p", DOCUMENT, 1)) == no_user
-        assert await refusal(directory.delete_user_policy(user.user_id, "p")) == (NotFound, Entity.USER_POLICY)
-        assert await refusal(directory.attach_user_policy("AIDANONE", arn)) == no_user
-        assert await refusal(directory.attach_user_policy(user.user_id, arn)) == no_policy
-        assert await refusal(directory.detach_user_policy(user.user_id, arn)) == (NotFound, Entity.ATTACHMENT)
+        assert await refusal(directory.put_inline_policy("AIDANONE", "p", DOCUMENT, 1)) == no_user
+        assert await refusal(directory.delete_inline_policy(user.user_id, "p")) == (NotFound, Entity.INLINE_POLICY)
+        assert await refusal(directory.attach_policy("AIDANONE", arn)) == no_user
+        assert await refusal(directory.attach_policy(user.user_id, arn)) == no_policy
+        assert await refusal(directory.detach_policy(user.user_id, arn)) == (NotFound, Entity.ATTACHMENT)
         assert await refusal(directory.delete_policy(arn)) == no_policy
         assert await refusal(directory.tag_policy(arn, {"a": "b"})) == no_policy
         assert await refusal(directory.untag_policy(arn, ["a"])) == no_policy
@@ -175,12 +175,12 @@ async def test_a_user_with_belongings_is_not_deleted(engine: Engine) -> None:
         directory = store.directory
         user, policy = await new_user(store, "alice", team="red"), await new_policy(store, "readers")
         key = await directory.create_access_key(user.user_id, SECRET, NOW)
-        await directory.put_user_policy(user.user_id, "inline", DOCUMENT, 1)
-        await directory.attach_user_policy(user.user_id, policy.arn)
+        await directory.put_inline_policy(user.user_id, "inline", DOCUMENT, 1)
+        await directory.attach_policy(user.user_id, policy.arn)
         assert await refusal(directory.delete_user(user.user_id)) == (StillInUse, Entity.ATTACHMENT)
-        await directory.detach_user_policy(user.user_id, policy.arn)
-        assert await refusal(directory.delete_user(user.user_id)) == (StillInUse, Entity.USER_POLICY)
-        await directory.delete_user_policy(user.user_id, "inline")
+        await directory.detach_policy(user.user_id, policy.arn)
+        assert await refusal(directory.delete_user(user.user_id)) == (StillInUse, Entity.INLINE_POLICY)
+        await directory.delete_inline_policy(user.user_id, "inline")
         assert await refusal(directory.delete_user(user.user_id)) == (StillInUse, Entity.ACCESS_KEY)
         await directory.delete_access_key(user.user_id, key.access_key_id)
         await directory.delete_user(user.user_id)  # its tags go with it
@@ -222,7 +222,7 @@ async def test_tags_are_removed_without_regard_to_case_and_a_key_without_a_tag_i
 
 async def test_nothing_has_more_tags_than_its_quota(engine: Engine) -> None:
     async with engine.open() as store:
-        full = {f"key-{number}": "" for number in range(limits.TAGS_PER_USER)}
+        full = {f"key-{number}": "" for number in range(limits.TAGS_PER_ENTITY)}
         user = await store.directory.create_user(ACCOUNT, "alice", path="/", tags=full, created=NOW)
         await store.directory.tag_user(user.user_id, {"KEY-0": "replaced"})
         assert await refusal(store.directory.tag_user(user.user_id, {"one more": ""})) == (LimitReached, Entity.TAG)
@@ -293,15 +293,15 @@ async def test_an_inline_policy_is_kept_letter_by_letter_and_replaced_whole(engi
     async with engine.open() as store:
         directory = store.directory
         user = await new_user(store, "alice")
-        await directory.put_user_policy(user.user_id, "b", " \n" + DOCUMENT + " ÿ", 10)
-        await directory.put_user_policy(user.user_id, "a", DOCUMENT, 10)
-        assert await directory.find_user_policy(user.user_id, "b") == " \n" + DOCUMENT + " ÿ"
-        await directory.put_user_policy(user.user_id, "b", OTHER_DOCUMENT, 10)
-        assert await directory.find_user_policy(user.user_id, "b") == OTHER_DOCUMENT
-        assert await directory.list_user_policies(user.user_id) == ["a", "b"]
-        assert await directory.find_user_policy(user.user_id, "B") is None
-        await directory.delete_user_policy(user.user_id, "b")
-        assert await directory.find_user_policy(user.user_id, "b") is None
+        await directory.put_inline_policy(user.user_id, "b", " \n" + DOCUMENT + " ÿ", 10)
+        await directory.put_inline_policy(user.user_id, "a", DOCUMENT, 10)
+        assert await directory.find_inline_policy(user.user_id, "b") == " \n" + DOCUMENT + " ÿ"
+        await directory.put_inline_policy(user.user_id, "b", OTHER_DOCUMENT, 10)
+        assert await directory.find_inline_policy(user.user_id, "b") == OTHER_DOCUMENT
+        assert await directory.list_inline_policies(user.user_id) == ["a", "b"]
+        assert await directory.find_inline_policy(user.user_id, "B") is None
+        await directory.delete_inline_policy(user.user_id, "b")
+        assert await directory.find_inline_policy(user.user_id, "b") is None
 
 
 async def test_the_inline_policies_of_a_user_share_one_quota_and_a_replaced_one_no_longer_counts(
@@ -311,13 +311,13 @@ async def test_the_inline_policies_of_a_user_share_one_quota_and_a_replaced_one_
         directory = store.directory
         user = await new_user(store, "alice")
         whole = limits.USER_INLINE_POLICIES_CHARS
-        await directory.put_user_policy(user.user_id, "a", DOCUMENT, whole - 100)
-        await directory.put_user_policy(user.user_id, "b", DOCUMENT, 100)
-        over = directory.put_user_policy(user.user_id, "b", OTHER_DOCUMENT, 101)
-        assert await refusal(over) == (LimitReached, Entity.USER_POLICY)
-        assert await directory.find_user_policy(user.user_id, "b") == DOCUMENT
-        await directory.put_user_policy(user.user_id, "a", DOCUMENT, whole - 101)
-        await directory.put_user_policy(user.user_id, "b", OTHER_DOCUMENT, 101)
+        await directory.put_inline_policy(user.user_id, "a", DOCUMENT, whole - 100)
+        await directory.put_inline_policy(user.user_id, "b", DOCUMENT, 100)
+        over = directory.put_inline_policy(user.user_id, "b", OTHER_DOCUMENT, 101)
+        assert await refusal(over) == (LimitReached, Entity.INLINE_POLICY)
+        assert await directory.find_inline_policy(user.user_id, "b") == DOCUMENT
+        await directory.put_inline_policy(user.user_id, "a", DOCUMENT, whole - 101)
+        await directory.put_inline_policy(user.user_id, "b", OTHER_DOCUMENT, 101)
 
 
 # --- managed policies ---
@@ -362,7 +362,7 @@ async def test_policies_are_listed_by_name_below_a_prefix_attached_or_not_page_b
         user = await new_user(store, "alice")
         for name, path in (("c", "/x/"), ("B", "/x/y/"), ("a", "/")):
             policy = await new_policy(store, name, path, tag=name)
-        await store.directory.attach_user_policy(user.user_id, policy.arn)
+        await store.directory.attach_policy(user.user_id, policy.arn)
         listed = store.directory.list_policies
         assert [policy.name for policy in await listed(ACCOUNT, limit=10)] == ["a", "B", "c"]
         assert [policy.name for policy in await listed(ACCOUNT, path_prefix="/x/", limit=10)] == ["B", "c"]
@@ -430,9 +430,9 @@ async def test_the_default_version_is_deleted_only_with_its_policy(engine: Engin
         await directory.create_policy_version(policy.arn, DOCUMENT, set_as_default=True, created=NOW)
         in_force = directory.delete_policy_version(policy.arn, "v2")
         assert await refusal(in_force) == (StillInUse, Entity.DEFAULT_VERSION)
-        await directory.attach_user_policy(user.user_id, policy.arn)
+        await directory.attach_policy(user.user_id, policy.arn)
         assert await refusal(directory.delete_policy(policy.arn)) == (StillInUse, Entity.ATTACHMENT)
-        await directory.detach_user_policy(user.user_id, policy.arn)
+        await directory.detach_policy(user.user_id, policy.arn)
         assert await refusal(directory.delete_policy(policy.arn)) == (StillInUse, Entity.POLICY_VERSION)
         await directory.delete_policy_version(policy.arn, "v1")
         await directory.delete_policy(policy.arn)
@@ -449,13 +449,16 @@ async def test_attachments_are_seen_from_both_sides(engine: Engine) -> None:
         alice, bob = await new_user(store, "Alice", team="red"), await new_user(store, "bob")
         readers, writers = await new_policy(store, "Readers"), await new_policy(store, "writers")
         for user, policy in ((alice, writers), (alice, readers), (bob, readers), (bob, readers)):
-            await directory.attach_user_policy(user.user_id, policy.arn)  # the last one changes nothing
+            await directory.attach_policy(user.user_id, policy.arn)  # the last one changes nothing
         attached = await directory.list_attached_policies(alice.user_id)
         assert [(policy.name, policy.attachments) for policy in attached] == [("Readers", 2), ("writers", 1)]
-        assert await directory.list_policy_users(readers.arn) == [alice, bob]
-        await directory.detach_user_policy(alice.user_id, readers.arn)
-        assert await directory.list_policy_users(readers.arn) == [bob]
-        again = directory.detach_user_policy(alice.user_id, readers.arn)
+        assert [holder.entity_id for holder in await directory.list_policy_holders(readers.arn)] == [
+            alice.user_id,
+            bob.user_id,
+        ]
+        await directory.detach_policy(alice.user_id, readers.arn)
+        assert [holder.entity_id for holder in await directory.list_policy_holders(readers.arn)] == [bob.user_id]
+        again = directory.detach_policy(alice.user_id, readers.arn)
         assert await refusal(again) == (NotFound, Entity.ATTACHMENT)
 
 
@@ -464,9 +467,9 @@ async def test_a_user_has_no_more_attached_policies_than_the_quota(engine: Engin
         user = await new_user(store, "alice")
         for number in range(limits.MANAGED_POLICIES_PER_USER):
             policy = await new_policy(store, f"p{number}")
-            await store.directory.attach_user_policy(user.user_id, policy.arn)
-        await store.directory.attach_user_policy(user.user_id, policy.arn)  # attached already: no new one
-        over = store.directory.attach_user_policy(user.user_id, (await new_policy(store, "more")).arn)
+            await store.directory.attach_policy(user.user_id, policy.arn)
+        await store.directory.attach_policy(user.user_id, policy.arn)  # attached already: no new one
+        over = store.directory.attach_policy(user.user_id, (await new_policy(store, "more")).arn)
         assert await refusal(over) == (LimitReached, Entity.ATTACHMENT)
 
 

@@ -41,7 +41,7 @@ async def the_user(store: Store, user_id: str) -> User:
 async def test_the_cache_is_the_port(engine: Engine) -> None:
     async with engine.open() as store:
         identities: IdentityReader = store.identities
-        assert await identities.account(ACCOUNT) == Account(ACCOUNT, NOW)
+        assert await identities.account(ACCOUNT) == Account(ACCOUNT, NOW, management=True)
 
 
 async def test_what_was_never_made_is_none(engine: Engine) -> None:
@@ -79,9 +79,9 @@ async def test_a_user_comes_whole_with_its_inline_and_then_its_attached_policies
         policy = await directory.create_policy(
             ACCOUNT, "m", path="/", description=None, tags={}, document=allow("s3:PutObject"), created=NOW
         )
-        await directory.attach_user_policy(user_id, policy.arn)
-        await directory.put_user_policy(user_id, "b", allow("s3:GetObject"), 1)
-        await directory.put_user_policy(user_id, "a", allow("s3:DeleteObject"), 1)
+        await directory.attach_policy(user_id, policy.arn)
+        await directory.put_inline_policy(user_id, "b", allow("s3:GetObject"), 1)
+        await directory.put_inline_policy(user_id, "a", allow("s3:DeleteObject"), 1)
         user = await the_user(store, user_id)
         assert (user.name, user.path, user.arn) == ("alice", "/dev/", f"arn:aws:iam::{ACCOUNT}:user/dev/alice")
         assert (user.account_id, user.created, user.tags) == (ACCOUNT, NOW, {"Team": "red"})
@@ -98,7 +98,7 @@ async def test_users_share_one_compiled_policy_of_a_managed_version(engine: Engi
         )
         users = [await new_user(store, name) for name in ("alice", "bob")]
         for user_id in users:
-            await store.directory.attach_user_policy(user_id, policy.arn)
+            await store.directory.attach_policy(user_id, policy.arn)
         alice, bob = [await the_user(store, user_id) for user_id in users]
         assert alice.policies[0] is bob.policies[0]
 
@@ -170,10 +170,10 @@ async def a_key_is_deleted(store: Store) -> tuple[Changes, Ask, Any, Any]:
 
 async def an_inline_policy_is_replaced(store: Store) -> tuple[Changes, Ask, Any, Any]:
     user_id = await new_user(store)
-    await store.directory.put_user_policy(user_id, "p", allow("s3:GetObject"), 1)
+    await store.directory.put_inline_policy(user_id, "p", allow("s3:GetObject"), 1)
 
     async def change(worker: Store) -> None:
-        await worker.directory.put_user_policy(user_id, "p", allow("s3:PutObject"), 1)
+        await worker.directory.put_inline_policy(user_id, "p", allow("s3:PutObject"), 1)
 
     async def ask(worker: Store) -> Any:
         user = await the_user(worker, user_id)
@@ -184,10 +184,10 @@ async def an_inline_policy_is_replaced(store: Store) -> tuple[Changes, Ask, Any,
 
 async def an_inline_policy_is_deleted(store: Store) -> tuple[Changes, Ask, Any, Any]:
     user_id = await new_user(store)
-    await store.directory.put_user_policy(user_id, "p", allow("s3:GetObject"), 1)
+    await store.directory.put_inline_policy(user_id, "p", allow("s3:GetObject"), 1)
 
     async def change(worker: Store) -> None:
-        await worker.directory.delete_user_policy(user_id, "p")
+        await worker.directory.delete_inline_policy(user_id, "p")
 
     async def ask(worker: Store) -> Any:
         return may(await the_user(worker, user_id), "s3:GetObject")
@@ -200,7 +200,7 @@ async def attached(store: Store) -> tuple[str, str]:
     policy = await store.directory.create_policy(
         ACCOUNT, "m", path="/", description=None, tags={}, document=allow("s3:GetObject"), created=NOW
     )
-    await store.directory.attach_user_policy(user_id, policy.arn)
+    await store.directory.attach_policy(user_id, policy.arn)
     return user_id, policy.arn
 
 
@@ -234,7 +234,7 @@ async def a_managed_policy_is_detached(store: Store) -> tuple[Changes, Ask, Any,
     user_id, arn = await attached(store)
 
     async def change(worker: Store) -> None:
-        await worker.directory.detach_user_policy(user_id, arn)
+        await worker.directory.detach_policy(user_id, arn)
 
     async def ask(worker: Store) -> Any:
         return may(await the_user(worker, user_id), "s3:GetObject")
@@ -244,7 +244,7 @@ async def a_managed_policy_is_detached(store: Store) -> tuple[Changes, Ask, Any,
 
 async def a_managed_policy_is_deleted(store: Store) -> tuple[Changes, Ask, Any, Any]:
     user_id, arn = await attached(store)
-    await store.directory.detach_user_policy(user_id, arn)
+    await store.directory.detach_policy(user_id, arn)
 
     async def change(worker: Store) -> None:
         await worker.directory.delete_policy(arn)

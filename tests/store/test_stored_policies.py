@@ -34,11 +34,11 @@ async def test_a_user_with_a_damaged_inline_policy_may_do_nothing_whatever_else_
 ) -> None:
     async with engine.open() as store:
         user = await store.directory.create_user(ACCOUNT, "alice", path="/", tags={}, created=NOW)
-        await store.directory.put_user_policy(user.user_id, "good", ALLOW, 1)
-        await store.directory.put_user_policy(user.user_id, "bad", ALLOW, 1)
+        await store.directory.put_inline_policy(user.user_id, "good", ALLOW, 1)
+        await store.directory.put_inline_policy(user.user_id, "bad", ALLOW, 1)
         await store.directory.create_bucket("b", ACCOUNT, "us-east-1", NOW)
         await store.directory.set_bucket_policy("b", PUBLIC)
-        damage(engine, "UPDATE user_policies SET document = ? WHERE name = 'bad'")
+        damage(engine, "UPDATE inline_policies SET document = ? WHERE name = 'bad'")
         found, bucket = await store.identities.user(user.user_id), await store.identities.bucket("b")
         assert found is not None
         assert bucket is not None
@@ -52,7 +52,7 @@ async def test_a_user_with_a_damaged_inline_policy_may_do_nothing_whatever_else_
         await store.identities.user(user.user_id)  # read and compiled again
         assert caplog.text.count("denies everything") == 1
 
-        await store.directory.put_user_policy(user.user_id, "bad", ALLOW, 1)
+        await store.directory.put_inline_policy(user.user_id, "bad", ALLOW, 1)
         repaired = await store.identities.user(user.user_id)
         assert repaired is not None
         assert decide(question(user.user_id), PolicySet(identity=repaired.policies)).outcome is Outcome.ALLOWED
@@ -66,7 +66,7 @@ async def test_a_damaged_managed_policy_denies_as_an_identity_policy_and_as_a_se
         policy = await store.directory.create_policy(
             ACCOUNT, "m", path="/", description=None, tags={}, document=ALLOW, created=NOW
         )
-        await store.directory.attach_user_policy(user.user_id, policy.arn)
+        await store.directory.attach_policy(user.user_id, policy.arn)
         damage(engine, "UPDATE policy_versions SET document = ?")
         found, managed = await store.identities.user(user.user_id), await store.identities.managed_policy(policy.arn)
         assert found is not None

@@ -29,11 +29,12 @@ def client(daypass: InProcess, key: Key, service: str = "iam") -> Any:
 
     def hand_over(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         url = urlsplit(request.url)
-        headers = [("Host", HOST)]
-        headers += [
+        headers = [
             (name, value.decode("latin-1") if isinstance(value, bytes) else value)
             for name, value in request.headers.items()
         ]
+        if "host" not in request.headers:  # signed with awscrt, a request names its host; otherwise urllib3 does
+            headers.insert(0, ("Host", HOST))
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         answer = daypass.send(request.method, f"{url.path}?{url.query}", headers, body)
         return AWSResponse(request.url, answer.status, answer.headers, _Body(answer.body))

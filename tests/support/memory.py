@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from daypass import names
 from daypass.names import Secret
 from daypass.policy import Policy
-from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, User
+from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, MfaDevice, OidcProvider, Role, SamlProvider, User
 from support.values import replace
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,6 +27,10 @@ class MemoryIdentities:
     access_keys: dict[str, AccessKey] = field(default_factory=dict)
     managed_policies: dict[str, ManagedPolicy] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
+    mfa_devices: dict[str, MfaDevice] = field(default_factory=dict)
+    oidc_providers: dict[str, OidcProvider] = field(default_factory=dict)
+    saml_providers: dict[str, SamlProvider] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     _ids_made: int = 0
 
@@ -51,6 +55,23 @@ class MemoryIdentities:
     async def bucket(self, name: str) -> Bucket | None:
         self.reads.append("bucket")
         return self.buckets.get(name)
+
+    async def role(self, role: str) -> Role | None:
+        """The dictionary has its roles under their ids."""
+        self.reads.append("role")
+        return next((found for found in self.roles.values() if role in (found.role_id, found.arn)), None)
+
+    async def mfa_device(self, serial_number: str) -> MfaDevice | None:
+        self.reads.append("mfa_device")
+        return self.mfa_devices.get(serial_number)
+
+    async def oidc_provider(self, arn: str) -> OidcProvider | None:
+        self.reads.append("oidc_provider")
+        return self.oidc_providers.get(arn)
+
+    async def saml_provider(self, arn: str) -> SamlProvider | None:
+        self.reads.append("saml_provider")
+        return self.saml_providers.get(arn)
 
     # --- what there is ---
 

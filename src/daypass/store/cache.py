@@ -21,7 +21,17 @@ from typing import Any, Final, Generic, TypeVar
 
 from daypass import limits
 from daypass.errors import ServiceError
-from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, User
+from daypass.service.ports import (
+    AccessKey,
+    Account,
+    Bucket,
+    ManagedPolicy,
+    MfaDevice,
+    OidcProvider,
+    Role,
+    SamlProvider,
+    User,
+)
 from daypass.store.directory import SqlDirectory
 from daypass.store.tables import Topic
 from daypass.store.transactions import Change
@@ -97,12 +107,20 @@ class Cache:
         self._users: Final = _Kept[User](directory.user)
         self._managed_policies: Final = _Kept[ManagedPolicy](directory.managed_policy)
         self._buckets: Final = _Kept[Bucket](directory.bucket)
+        self._roles: Final = _Kept[Role](directory.role)
+        self._mfa_devices: Final = _Kept[MfaDevice](directory.mfa_device)
+        self._oidc_providers: Final = _Kept[OidcProvider](directory.oidc_provider)
+        self._saml_providers: Final = _Kept[SamlProvider](directory.saml_provider)
         self._by_topic: Final[dict[Topic, _Kept[Any]]] = {
             Topic.ACCOUNT: self._accounts,
             Topic.ACCESS_KEY: self._access_keys,
             Topic.USER: self._users,
             Topic.MANAGED_POLICY: self._managed_policies,
             Topic.BUCKET: self._buckets,
+            Topic.ROLE: self._roles,
+            Topic.MFA_DEVICE: self._mfa_devices,
+            Topic.OIDC_PROVIDER: self._oidc_providers,
+            Topic.SAML_PROVIDER: self._saml_providers,
         }
         self._sequence: int | None = None
         self._fresh_until = float("-inf")
@@ -127,6 +145,18 @@ class Cache:
             if held is not None:
                 return held
         return await self._find(self._users, user_id)
+
+    async def role(self, role: str) -> Role | None:
+        return await self._find(self._roles, role)
+
+    async def mfa_device(self, serial_number: str) -> MfaDevice | None:
+        return await self._find(self._mfa_devices, serial_number)
+
+    async def oidc_provider(self, arn: str) -> OidcProvider | None:
+        return await self._find(self._oidc_providers, arn)
+
+    async def saml_provider(self, arn: str) -> SamlProvider | None:
+        return await self._find(self._saml_providers, arn)
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         return await self._find(self._managed_policies, arn)

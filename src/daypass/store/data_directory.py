@@ -174,7 +174,7 @@ def _create_account(
     access_key_id = names.make_id(names.LONG_TERM_KEY, account_id, entropy.bytes(names.ID_ENTROPY_BYTES))
     secret = Secret(binascii.b2a_base64(entropy.bytes(SECRET_BYTES), newline=False).decode("ascii"))
     sealed = seal_secret(secret, access_key_id, key_ring, entropy)
-    connection.execute(insert(accounts).values(account_id=account_id, created=now))
+    connection.execute(insert(accounts).values(account_id=account_id, created=now, management=True))
     connection.execute(insert(identifiers).values(identifier=access_key_id))
     connection.execute(
         insert(access_keys).values(

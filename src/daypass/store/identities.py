@@ -1,18 +1,33 @@
-"""What a request needs of a user, a managed policy or a bucket: read whole, at one instant, policies compiled."""
+"""What a request needs of a user, a role, a policy, a bucket and the like: read whole, at one instant, compiled."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from daypass.names import user_arn
+from daypass.names import group_arn, user_arn
 from daypass.policy import Policy, PolicyKind
-from daypass.service.ports import Bucket, Entropy, ManagedPolicy, User
+from daypass.service.ports import Bucket, Entropy, ManagedPolicy, MfaDevice, OidcProvider, Role, SamlProvider, User
+from daypass.store.sealing import SealedSecret, open_secret
 from daypass.store.stored_policies import StoredPolicies
-from daypass.store.tables import attachments, buckets, policies, policy_versions, user_policies, users
-from daypass.store.tags import USER_TAGS, tags_of
+from daypass.store.tables import (
+    attachments,
+    buckets,
+    group_members,
+    groups,
+    inline_policies,
+    mfa_devices,
+    oidc_providers,
+    policies,
+    policy_versions,
+    roles,
+    saml_providers,
+    users,
+)
+from daypass.store.tags import tags_of
 from daypass.store.transactions import Transactions
 from daypass.token import KeyRing
 
@@ -29,13 +44,73 @@ class Identities(Transactions):
             row = (await connection.execute(select(users).where(users.c.user_id == user_id))).first()
             if row is None:
                 return None
-            tags = (await tags_of(connection, USER_TAGS, [user_id]))[user_id]
+            tags = (await tags_of(connection, [user_id]))[user_id]
             arn = user_arn(row.account_id, row.path, row.name)
-            in_force = [
-                *await self._inline_policies(connection, user_id, arn),
-                *await self._attached_policies(connection, user_id),
-            ]
-        return User(user_id, row.account_id, row.name, row.path, arn, row.created, tags, tuple(in_force))
+            in_force = await self._policies_of(connection, user_id, arn)
+            member_of = (
+                select(groups)
+                .join(group_members, group_members.c.group_id == groups.c.group_id)
+                .where(group_members.c.user_id == user_id)
+                .order_by(groups.c.name_key)
+            )
+            for group in (await connection.execute(member_of)).all():
+                in_force += await self._policies_of(
+                    connection, group.group_id, group_arn(group.account_id, group.path, group.name)
+                )
+            boundary = await self._boundary(connection, row.boundary, arn)
+        return User(user_id, row.account_id, row.name, row.path, arn, row.created, tags, tuple(in_force), boundary)
+
+    async def role(self, role: str) -> Role | None:
+        column = roles.c.arn if role.startswith("arn:") else roles.c.role_id
+        async with self.read() as connection:
+            row = (await connection.execute(select(roles).where(column == role))).first()
+            if row is None:
+                return None
+            tags = (await tags_of(connection, [row.role_id]))[row.role_id]
+            in_force = await self._policies_of(connection, row.role_id, row.arn)
+            boundary = await self._boundary(connection, row.boundary, row.arn)
+        trust = self._stored_policies.compile(
+            row.trust_policy, PolicyKind.ROLE_TRUST, id=f"trust policy of {row.name}", owner=row.arn
+        )
+        return Role(
+            role_id=row.role_id,
+            account_id=row.account_id,
+            name=row.name,
+            path=row.path,
+            arn=row.arn,
+            created=row.created,
+            tags=tags,
+            trust=trust,
+            max_session_seconds=row.max_session_seconds,
+            policies=tuple(in_force),
+            boundary=boundary,
+        )
+
+    async def mfa_device(self, serial_number: str) -> MfaDevice | None:
+        query = select(mfa_devices).where(
+            mfa_devices.c.serial_number == serial_number, mfa_devices.c.owner_id.is_not(None)
+        )
+        async with self.read() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        sealed = SealedSecret(row.key_id, row.salt, row.sealed)
+        seed = open_secret(sealed, serial_number, self._key_ring)
+        return MfaDevice(serial_number, row.account_id, row.owner_id, seed, row.last_counter)
+
+    async def oidc_provider(self, arn: str) -> OidcProvider | None:
+        async with self.read() as connection:
+            row = (await connection.execute(select(oidc_providers).where(oidc_providers.c.arn == arn))).first()
+        if row is None:
+            return None
+        return OidcProvider(
+            arn, row.account_id, row.url, tuple(json.loads(row.client_ids)), tuple(json.loads(row.thumbprints))
+        )
+
+    async def saml_provider(self, arn: str) -> SamlProvider | None:
+        async with self.read() as connection:
+            row = (await connection.execute(select(saml_providers).where(saml_providers.c.arn == arn))).first()
+        return None if row is None else SamlProvider(arn, row.account_id, row.name, row.metadata, row.created)
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         async with self.read() as connection:
@@ -54,23 +129,42 @@ class Identities(Transactions):
             policy = self._stored_policies.compile(
                 row.policy, PolicyKind.RESOURCE, id=f"bucket policy of {name}", owner=name
             )
-        return Bucket(name, row.account_id, row.region, row.created, policy)
+        return Bucket(
+            name,
+            row.account_id,
+            row.region,
+            row.created,
+            policy,
+            row.public_access_block,
+            row.ownership,
+            row.cors,
+        )
 
-    async def _inline_policies(self, connection: AsyncConnection, user_id: str, arn: str) -> list[Policy]:
-        query = select(user_policies).where(user_policies.c.user_id == user_id).order_by(user_policies.c.name)
-        return [
+    async def _policies_of(self, connection: AsyncConnection, entity_id: str, arn: str) -> list[Policy]:
+        """The inline policies of a user, a group or a role, then those attached to it."""
+        inline = (
+            select(inline_policies).where(inline_policies.c.entity_id == entity_id).order_by(inline_policies.c.name)
+        )
+        found = [
             self._stored_policies.compile(row.document, PolicyKind.IDENTITY, id=row.name, owner=arn)
-            for row in await connection.execute(query)
+            for row in await connection.execute(inline)
         ]
-
-    async def _attached_policies(self, connection: AsyncConnection, user_id: str) -> list[Policy]:
-        query = (
+        attached = (
             _default_versions()
-            .join(attachments, attachments.c.policy_id == policies.c.policy_id)
-            .where(attachments.c.user_id == user_id)
+            .join(attachments, attachments.c.policy_arn == policies.c.arn)
+            .where(attachments.c.entity_id == entity_id)
             .order_by(policies.c.name_key)
         )
-        return [self._version(row, PolicyKind.IDENTITY) for row in await connection.execute(query)]
+        return found + [self._version(row, PolicyKind.IDENTITY) for row in await connection.execute(attached)]
+
+    async def _boundary(self, connection: AsyncConnection, arn: str | None, owner: str) -> Policy | None:
+        """The permissions boundary of that ARN; one that is not there any more allows nothing."""
+        if arn is None:
+            return None
+        row = (await connection.execute(_default_versions().where(policies.c.arn == arn))).first()
+        if row is None:
+            return self._stored_policies.compile("", PolicyKind.BOUNDARY, id=arn, owner=owner)
+        return self._version(row, PolicyKind.BOUNDARY)
 
     def _version(self, row: Row[Any], kind: PolicyKind) -> Policy:
         return self._stored_policies.version(row.policy_id, row.default_version, row.document, kind, arn=row.arn)

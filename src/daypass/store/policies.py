@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daypass import limits, names
-from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, PolicyRecord, StillInUse, UserRecord
+from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, PolicyHolder, PolicyRecord, StillInUse
 from daypass.store.accounts import new_id
+from daypass.store.entities import GROUP, ROLE, USER, entity_changed, kind_of, require_entity
 from daypass.store.policy_versions import PolicyVersions, require_policy, version_id
-from daypass.store.tables import Topic, attachments, name_key, policies, policy_versions, users
-from daypass.store.tags import POLICY_TAGS, put_tags, remove_all_tags, remove_tags, tags_of
-from daypass.store.users import require_user, user_records
+from daypass.store.tables import Topic, attachments, name_key, policies, policy_versions
+from daypass.store.tags import put_tags, remove_all_tags, remove_tags, tags_of
 
 
 class Policies(PolicyVersions):
@@ -62,7 +62,7 @@ class Policies(PolicyVersions):
             await connection.execute(
                 insert(policy_versions).values(policy_id=policy_id, version=1, document=document, created=created)
             )
-            await put_tags(connection, POLICY_TAGS, policy_id, tags)
+            await put_tags(connection, policy_id, tags)
             write.changed(Topic.MANAGED_POLICY, arn)
         return PolicyRecord(policy_id, account_id, name, path, description, "v1", 0, created, created, dict(tags))
 
@@ -82,7 +82,7 @@ class Policies(PolicyVersions):
             .limit(limit)
         )
         if only_attached:
-            query = query.where(policies.c.policy_id.in_(select(attachments.c.policy_id)))
+            query = query.where(policies.c.arn.in_(select(attachments.c.policy_arn)))
         async with self.read() as connection:
             return await _policy_records(connection, query)
 
@@ -90,14 +90,13 @@ class Policies(PolicyVersions):
         async with self.write() as write:
             connection = write.connection
             policy = await require_policy(connection, arn)
-            attached = select(attachments.c.user_id).where(attachments.c.policy_id == policy.policy_id).limit(1)
-            if (await connection.execute(attached)).first() is not None:
+            if await _holders(connection, arn):
                 raise StillInUse(Entity.ATTACHMENT)
             of_policy = policy_versions.c.policy_id == policy.policy_id
             count = await connection.scalar(select(func.count()).select_from(policy_versions).where(of_policy))
             if (count or 0) > 1:
                 raise StillInUse(Entity.POLICY_VERSION)
-            await remove_all_tags(connection, POLICY_TAGS, policy.policy_id)
+            await remove_all_tags(connection, policy.policy_id)
             await connection.execute(delete(policy_versions).where(of_policy))
             await connection.execute(delete(policies).where(policies.c.policy_id == policy.policy_id))
             write.changed(Topic.MANAGED_POLICY, arn)
@@ -105,71 +104,85 @@ class Policies(PolicyVersions):
     async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
         async with self.write() as write:
             policy = await require_policy(write.connection, arn)
-            await put_tags(write.connection, POLICY_TAGS, policy.policy_id, tags)
+            await put_tags(write.connection, policy.policy_id, tags)
             write.changed(Topic.MANAGED_POLICY, arn)
 
     async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
         async with self.write() as write:
             policy = await require_policy(write.connection, arn)
-            await remove_tags(write.connection, POLICY_TAGS, policy.policy_id, keys)
+            await remove_tags(write.connection, policy.policy_id, keys)
             write.changed(Topic.MANAGED_POLICY, arn)
 
-    async def attach_user_policy(self, user_id: str, arn: str) -> None:
+    async def attach_policy(self, entity_id: str, arn: str) -> None:
         async with self.write() as write:
             connection = write.connection
-            await require_user(connection, user_id)
-            policy = await require_policy(connection, arn)
-            of_user = attachments.c.user_id == user_id
-            attached = {*await connection.scalars(select(attachments.c.policy_id).where(of_user))}
-            if policy.policy_id in attached:
+            await require_entity(connection, entity_id)
+            await require_policy(connection, arn)
+            of_entity = attachments.c.entity_id == entity_id
+            attached = {*await connection.scalars(select(attachments.c.policy_arn).where(of_entity))}
+            if arn in attached:
                 return
-            if len(attached) >= limits.MANAGED_POLICIES_PER_USER:
+            if len(attached) >= kind_of(entity_id).attached:
                 raise LimitReached(Entity.ATTACHMENT)
-            await connection.execute(insert(attachments).values(user_id=user_id, policy_id=policy.policy_id))
-            write.changed(Topic.USER, user_id)
+            await connection.execute(insert(attachments).values(entity_id=entity_id, policy_arn=arn))
+            await entity_changed(write, entity_id)
 
-    async def detach_user_policy(self, user_id: str, arn: str) -> None:
-        of_policy = select(policies.c.policy_id).where(policies.c.arn == arn).scalar_subquery()
+    async def detach_policy(self, entity_id: str, arn: str) -> None:
         async with self.write() as write:
             done = await write.connection.execute(
-                delete(attachments).where(attachments.c.user_id == user_id, attachments.c.policy_id == of_policy)
+                delete(attachments).where(attachments.c.entity_id == entity_id, attachments.c.policy_arn == arn)
             )
             if done.rowcount == 0:
                 raise NotFound(Entity.ATTACHMENT)
-            write.changed(Topic.USER, user_id)
+            await entity_changed(write, entity_id)
 
-    async def list_attached_policies(self, user_id: str) -> list[PolicyRecord]:
-        attached = select(attachments.c.policy_id).where(attachments.c.user_id == user_id)
-        query = _policies().where(policies.c.policy_id.in_(attached)).order_by(policies.c.name_key)
+    async def list_attached_policies(self, entity_id: str) -> list[PolicyRecord]:
+        attached = select(attachments.c.policy_arn).where(attachments.c.entity_id == entity_id)
+        query = _policies().where(policies.c.arn.in_(attached)).order_by(policies.c.name_key)
         async with self.read() as connection:
             return await _policy_records(connection, query)
 
-    async def list_policy_users(self, arn: str) -> list[UserRecord]:
-        query = (
-            select(users)
-            .join(attachments, attachments.c.user_id == users.c.user_id)
-            .join(policies, policies.c.policy_id == attachments.c.policy_id)
-            .where(policies.c.arn == arn)
-            .order_by(users.c.name_key)
-        )
+    async def list_policy_holders(self, arn: str) -> list[PolicyHolder]:
         async with self.read() as connection:
-            return await user_records(connection, query)
+            return await _holders(connection, arn)
+
+    async def set_boundary(self, entity_id: str, arn: str | None) -> None:
+        kind = kind_of(entity_id)
+        async with self.write() as write:
+            await require_entity(write.connection, entity_id)
+            if arn is not None:
+                await require_policy(write.connection, arn)
+            await write.connection.execute(update(kind.table).where(kind.id == entity_id).values(boundary=arn))
+            await entity_changed(write, entity_id)
+
+
+async def _holders(connection: AsyncConnection, arn: str) -> list[PolicyHolder]:
+    """Whom a managed policy is attached to, and whose boundary it is; by kind, then by name without case."""
+    holders = []
+    attached = select(attachments.c.entity_id).where(attachments.c.policy_arn == arn)
+    for kind in (USER, GROUP, ROLE):
+        for is_boundary in (False, True):
+            if is_boundary and kind is GROUP:
+                continue
+            holds = kind.table.c.boundary == arn if is_boundary else kind.id.in_(attached)
+            for row in await connection.execute(select(kind.table).where(holds).order_by(kind.table.c.name_key)):
+                holders.append(PolicyHolder(kind.entity, row._mapping[kind.id], row.name, row.path, is_boundary))
+    return holders
 
 
 def _policies() -> Select[Any]:
-    """Policies, each with the number of its attachments."""
-    count = (
-        select(func.count())
-        .select_from(attachments)
-        .where(attachments.c.policy_id == policies.c.policy_id)
-        .scalar_subquery()
-    )
-    return select(policies, count.label("attachments"))
+    """Policies, each with the number of its attachments, and of whom it is the boundary."""
+    attached = select(func.count()).where(attachments.c.policy_arn == policies.c.arn).scalar_subquery()
+    bounded = [
+        select(func.count()).select_from(kind.table).where(kind.table.c.boundary == policies.c.arn).scalar_subquery()
+        for kind in (USER, ROLE)
+    ]
+    return select(policies, attached.label("attachments"), (bounded[0] + bounded[1]).label("boundaries"))
 
 
 async def _policy_records(connection: AsyncConnection, query: Select[Any]) -> list[PolicyRecord]:
     rows = (await connection.execute(query)).all()
-    tags = await tags_of(connection, POLICY_TAGS, [row.policy_id for row in rows])
+    tags = await tags_of(connection, [row.policy_id for row in rows])
     return [_record(row, tags[row.policy_id]) for row in rows]
 
 
@@ -185,4 +198,5 @@ def _record(row: Row[Any], tags: Mapping[str, str]) -> PolicyRecord:
         created=row.created,
         updated=row.updated,
         tags=tags,
+        boundaries=row.boundaries,
     )

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daypass import limits
 from daypass.service.ports import Entity, LimitReached, NotFound, PolicyVersionRecord, StillInUse
-from daypass.store.tables import Topic, attachments, policies, policy_versions
+from daypass.store.entities import policy_holders_changed
+from daypass.store.tables import Topic, policies, policy_versions
 from daypass.store.transactions import Transactions, Write
 
 _DIGITS_MAX: Final = 9  # of a version number; more would not be one that was ever given
@@ -123,11 +124,9 @@ async def _require_version(connection: AsyncConnection, policy: Row[Any], wanted
 
 
 async def _set_default(write: Write, policy: Row[Any], version: int) -> None:
-    """Put a version in force, for the policy itself and for every user it is attached to."""
+    """Put a version in force, for the policy itself and for every entity it is attached to."""
     await write.connection.execute(
         update(policies).where(policies.c.policy_id == policy.policy_id).values(default_version=version)
     )
     write.changed(Topic.MANAGED_POLICY, policy.arn)
-    holders = select(attachments.c.user_id).where(attachments.c.policy_id == policy.policy_id)
-    for user_id in await write.connection.scalars(holders):
-        write.changed(Topic.USER, user_id)
+    await policy_holders_changed(write, policy.arn)

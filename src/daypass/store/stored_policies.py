@@ -16,11 +16,12 @@ from daypass.policy import Policy, PolicyError, PolicyKind
 
 _log = logging.getLogger(__name__)
 
-_DENY_ALL: Final = (
-    '{"Version":"2012-10-17","Statement":'
-    '{"Sid":"StoredPolicyDoesNotParse","Effect":"Deny",%s"Action":"*","Resource":"*"}}'
-)
-_PRINCIPAL: Final = {PolicyKind.RESOURCE: '"Principal":"*",'}
+_DENY_ALL: Final = '{"Version":"2012-10-17","Statement":{"Sid":"StoredPolicyDoesNotParse","Effect":"Deny",%s}}'
+_ALL: Final = {
+    PolicyKind.RESOURCE: '"Principal":"*","Action":"*","Resource":"*"',
+    PolicyKind.RESOURCE_CONTROL: '"Principal":"*","Action":"*","Resource":"*"',
+    PolicyKind.ROLE_TRUST: '"Principal":"*","Action":"sts:*"',
+}
 
 
 class StoredPolicies:
@@ -37,7 +38,7 @@ class StoredPolicies:
             return Policy.parse(text, kind, id=id, stored=True)
         except PolicyError as error:
             self._report(id, owner, error)
-            return Policy.parse(_DENY_ALL % _PRINCIPAL.get(kind, ""), kind, id=id)
+            return Policy.parse(_DENY_ALL % _ALL.get(kind, '"Action":"*","Resource":"*"'), kind, id=id)
 
     def version(self, policy_id: str, version: int, text: str, kind: PolicyKind, *, arn: str) -> Policy:
         """A version of a managed policy, compiled the first time it is asked for."""

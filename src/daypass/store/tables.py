@@ -38,13 +38,18 @@ metadata: Final = MetaData(
 
 
 class Topic(StrEnum):
-    """What a change log row speaks of; its key is the entity's id, a policy's ARN or a bucket's name."""
+    """What a change log row speaks of; its key is the entity's id, the ARN of a policy, provider or device, or a
+    bucket's name. A role is looked up by its id and by its ARN: its change is logged under both."""
 
     ACCOUNT = "account"
     ACCESS_KEY = "access key"
     USER = "user"
     MANAGED_POLICY = "managed policy"
     BUCKET = "bucket"
+    ROLE = "role"
+    MFA_DEVICE = "MFA device"
+    OIDC_PROVIDER = "OIDC provider"
+    SAML_PROVIDER = "SAML provider"
 
 
 class Moment(TypeDecorator[datetime]):
@@ -70,10 +75,29 @@ accounts = Table(
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("created", Moment, nullable=False),
+    Column("name", Text, nullable=True),
+    Column("alias", Text, nullable=True, unique=True),
+    Column("management", Boolean, nullable=False),
+    Column("closed", Moment, nullable=True),
+    Column("password_policy", Text, nullable=True),
+    Column("web_identity_issuer", Text, nullable=True),
 )
 
-# Every id ever given to a user, an access key or a managed policy. Rows are never deleted: an id in an old policy
-# or an old audit record must never come to mean somebody else. (IAM User Guide, "IAM identifiers")
+# Service and resource control policies. kind: the value of their daypass.policy.PolicyKind.
+# account_id: null for one that is attached to all accounts.
+control_policies = Table(
+    "control_policies",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=True, index=True),
+    Column("document", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
+# Every id ever given to a user, an access key, a policy, a group, a role or an instance profile. Rows are never
+# deleted: an id in an old policy or an old audit record must never come to mean somebody else.
+# (IAM User Guide, "IAM identifiers")
 identifiers = Table("identifiers", metadata, Column("identifier", Text, primary_key=True))
 
 users = Table(
@@ -85,13 +109,65 @@ users = Table(
     Column("name_key", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("created", Moment, nullable=False),
+    Column("boundary", Text, nullable=True, index=True),
     UniqueConstraint("account_id", "name_key"),
 )
 
-user_tags = Table(
-    "user_tags",
+groups = Table(
+    "groups",
     metadata,
-    Column("user_id", Text, ForeignKey("users.user_id"), primary_key=True),
+    Column("group_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    UniqueConstraint("account_id", "name_key"),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", Text, ForeignKey("groups.group_id"), primary_key=True),
+    Column("user_id", Text, ForeignKey("users.user_id"), primary_key=True, index=True),
+)
+
+# boundary: the ARN of the managed policy that is the permissions boundary, here and in users.
+roles = Table(
+    "roles",
+    metadata,
+    Column("role_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("arn", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("trust_policy", Text, nullable=False),
+    Column("description", Text, nullable=True),
+    Column("max_session_seconds", Integer, nullable=False),
+    Column("boundary", Text, nullable=True, index=True),
+    UniqueConstraint("account_id", "name_key"),
+)
+
+instance_profiles = Table(
+    "instance_profiles",
+    metadata,
+    Column("instance_profile_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("role_id", Text, ForeignKey("roles.role_id"), nullable=True, index=True),
+    UniqueConstraint("account_id", "name_key"),
+)
+
+# entity_id: of a user, a role, a managed policy or an instance profile, or the ARN of a provider or MFA device.
+tags = Table(
+    "tags",
+    metadata,
+    Column("entity_id", Text, primary_key=True),
     Column("tag_key", Text, primary_key=True),  # the key folded
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -113,11 +189,87 @@ access_keys = Table(
     Index(None, "account_id", "user_id"),
 )
 
-# size: what the document counts towards limits.USER_INLINE_POLICIES_CHARS.
-user_policies = Table(
-    "user_policies",
+# When credentials or a role were last used, and for what; written in the background, in no transaction of a request.
+# entity_id: an access key id, a role id, or a user id for its password.
+last_uses = Table(
+    "last_uses",
+    metadata,
+    Column("entity_id", Text, primary_key=True),
+    Column("used", Moment, nullable=False),
+    Column("service", Text, nullable=True),
+    Column("region", Text, nullable=True),
+)
+
+# password: an Argon2 hash.
+login_profiles = Table(
+    "login_profiles",
     metadata,
     Column("user_id", Text, ForeignKey("users.user_id"), primary_key=True),
+    Column("created", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("reset_required", Boolean, nullable=False),
+)
+
+# owner_id: of the user, or the account id for root; null until the device is enabled, and so is `enabled`.
+# key_id, salt, sealed: the seed, encrypted as the secret of an access key is.
+# last_counter: of the time step whose code was accepted last; a code is accepted once.
+mfa_devices = Table(
+    "mfa_devices",
+    metadata,
+    Column("serial_number", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("owner_id", Text, nullable=True, index=True),
+    Column("enabled", Moment, nullable=True),
+    Column("last_counter", Integer, nullable=False),
+    Column("key_id", Integer, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+# client_ids, thumbprints: JSON lists, in the order of IAM's answers.
+oidc_providers = Table(
+    "oidc_providers",
+    metadata,
+    Column("arn", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("client_ids", Text, nullable=False),
+    Column("thumbprints", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
+saml_providers = Table(
+    "saml_providers",
+    metadata,
+    Column("arn", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("valid_until", Moment, nullable=True),
+)
+
+# The keys that sign what GetWebIdentityToken issues. public: the JWK as published; the private key is sealed.
+web_identity_keys = Table(
+    "web_identity_keys",
+    metadata,
+    Column("key_name", Text, primary_key=True),
+    Column("algorithm", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("public", Text, nullable=False),
+    Column("key_id", Integer, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+# size: what the document counts towards the entity's limit of all its inline policies.
+inline_policies = Table(
+    "inline_policies",
+    metadata,
+    Column("entity_id", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("document", Text, nullable=False),
     Column("size", Integer, nullable=False),
@@ -141,15 +293,6 @@ policies = Table(
     UniqueConstraint("account_id", "name_key"),
 )
 
-policy_tags = Table(
-    "policy_tags",
-    metadata,
-    Column("policy_id", Text, ForeignKey("policies.policy_id"), primary_key=True),
-    Column("tag_key", Text, primary_key=True),  # the key folded
-    Column("key", Text, nullable=False),
-    Column("value", Text, nullable=False),
-)
-
 policy_versions = Table(
     "policy_versions",
     metadata,
@@ -159,11 +302,13 @@ policy_versions = Table(
     Column("created", Moment, nullable=False),
 )
 
+# entity_id: of a user, a group or a role. policy_arn: of a customer managed policy, or of one of AWS's own, which
+# are no rows here.
 attachments = Table(
     "attachments",
     metadata,
-    Column("user_id", Text, ForeignKey("users.user_id"), primary_key=True),
-    Column("policy_id", Text, ForeignKey("policies.policy_id"), primary_key=True, index=True),
+    Column("entity_id", Text, primary_key=True),
+    Column("policy_arn", Text, primary_key=True, index=True),
 )
 
 buckets = Table(
@@ -174,6 +319,9 @@ buckets = Table(
     Column("region", Text, nullable=False),
     Column("created", Moment, nullable=False),
     Column("policy", Text, nullable=True),
+    Column("public_access_block", Text, nullable=True),
+    Column("ownership", Text, nullable=True),
+    Column("cors", Text, nullable=True),
 )
 
 # What changed, in the order of commits, written in the transaction of the change itself: how caches learn of it.

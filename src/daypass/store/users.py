@@ -1,4 +1,4 @@
-"""Users: their rows and tags. What belongs to them is in store.user_policies, store.policies and store.access_keys."""
+"""Users: their rows. What belongs to them is in store.inline_policies, store.policies, store.access_keys and others."""
 
 from __future__ import annotations
 
@@ -12,15 +12,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daypass import limits, names
 from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, StillInUse, UserRecord
 from daypass.store.accounts import new_id
-from daypass.store.tables import Topic, access_keys, attachments, name_key, user_policies, users
-from daypass.store.tags import USER_TAGS, put_tags, remove_all_tags, remove_tags, tags_of
+from daypass.store.tables import (
+    Topic,
+    access_keys,
+    attachments,
+    group_members,
+    inline_policies,
+    login_profiles,
+    mfa_devices,
+    name_key,
+    users,
+)
+from daypass.store.tags import put_tags, remove_all_tags, remove_tags, tags_of
 from daypass.store.transactions import Transactions
 
 # What a user may still have, in the order in which its removal is asked for.
 _BELONGINGS = (
-    (Entity.ATTACHMENT, attachments.c.user_id),
-    (Entity.USER_POLICY, user_policies.c.user_id),
+    (Entity.ATTACHMENT, attachments.c.entity_id),
+    (Entity.INLINE_POLICY, inline_policies.c.entity_id),
     (Entity.ACCESS_KEY, access_keys.c.user_id),
+    (Entity.MEMBERSHIP, group_members.c.user_id),
+    (Entity.LOGIN_PROFILE, login_profiles.c.user_id),
+    (Entity.MFA_DEVICE, mfa_devices.c.owner_id),
 )
 
 
@@ -50,7 +63,7 @@ class Users(Transactions):
                     created=created,
                 )
             )
-            await put_tags(connection, USER_TAGS, user_id, tags)
+            await put_tags(connection, user_id, tags)
             write.changed(Topic.USER, user_id)
         return UserRecord(user_id, account_id, name, path, created, dict(tags))
 
@@ -94,28 +107,31 @@ class Users(Transactions):
             for entity, column in _BELONGINGS:
                 if (await connection.execute(select(column).where(column == user_id).limit(1))).first() is not None:
                     raise StillInUse(entity)
-            await remove_all_tags(connection, USER_TAGS, user_id)
+            await remove_all_tags(connection, user_id)
             await connection.execute(delete(users).where(users.c.user_id == user_id))
             write.changed(Topic.USER, user_id)
 
     async def tag_user(self, user_id: str, tags: Mapping[str, str]) -> None:
         async with self.write() as write:
             await require_user(write.connection, user_id)
-            await put_tags(write.connection, USER_TAGS, user_id, tags)
+            await put_tags(write.connection, user_id, tags)
             write.changed(Topic.USER, user_id)
 
     async def untag_user(self, user_id: str, keys: Sequence[str]) -> None:
         async with self.write() as write:
             await require_user(write.connection, user_id)
-            await remove_tags(write.connection, USER_TAGS, user_id, keys)
+            await remove_tags(write.connection, user_id, keys)
             write.changed(Topic.USER, user_id)
 
 
 async def user_records(connection: AsyncConnection, query: Select[Any]) -> list[UserRecord]:
     """The users a query over `users` finds, with their tags."""
     rows = (await connection.execute(query)).all()
-    tags = await tags_of(connection, USER_TAGS, [row.user_id for row in rows])
-    return [UserRecord(row.user_id, row.account_id, row.name, row.path, row.created, tags[row.user_id]) for row in rows]
+    tags = await tags_of(connection, [row.user_id for row in rows])
+    return [
+        UserRecord(row.user_id, row.account_id, row.name, row.path, row.created, tags[row.user_id], row.boundary)
+        for row in rows
+    ]
 
 
 async def require_user(connection: AsyncConnection, user_id: str) -> Row[Any]:

@@ -12,6 +12,7 @@ from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.faults import NOT_ATTACHABLE, WAS_NOT_FOUND, worded
 from daypass.service.iam.targets import Checks, check_arn, require_policy, require_user, user_check
+from daypass.service.ports import Entity
 
 Result = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ async def attach_user_policy(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     policy = await require_policy(ports, exchange, NOT_ATTACHABLE)
     with worded(user=user.name, arn=policy.arn, missing=NOT_ATTACHABLE):
-        await ports.directory.attach_user_policy(user.user_id, policy.arn)
+        await ports.directory.attach_policy(user.user_id, policy.arn)
     return {}
 
 
@@ -38,7 +39,7 @@ async def detach_user_policy(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     policy = await require_policy(ports, exchange, WAS_NOT_FOUND)
     with worded(user=user.name, arn=policy.arn):
-        await ports.directory.detach_user_policy(user.user_id, policy.arn)
+        await ports.directory.detach_policy(user.user_id, policy.arn)
     return {}
 
 
@@ -58,7 +59,8 @@ async def list_entities_for_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
     parameters = exchange.parameters
     prefix = parameters.get("PathPrefix", "/")
-    users = await ports.directory.list_policy_users(policy.arn)
+    holders = await ports.directory.list_policy_holders(policy.arn)
+    users = [holder for holder in holders if holder.entity is Entity.USER and not holder.is_boundary]
     # Policies are attached to users only, and none is a permissions boundary: other filters find nobody.
     if parameters.get("EntityFilter", "User") != "User" or parameters.get("PolicyUsageFilter") == "PermissionsBoundary":
         users = []
@@ -67,7 +69,7 @@ async def list_entities_for_policy(ports: Ports, exchange: Exchange) -> Result:
     )
     return {
         "PolicyGroups": [],
-        "PolicyUsers": [{"UserName": user.name, "UserId": user.user_id} for user in shown],
+        "PolicyUsers": [{"UserName": user.name, "UserId": user.entity_id} for user in shown],
         "PolicyRoles": [],
         **more,
     }

@@ -36,7 +36,7 @@ _CODES: Final[dict[type[DirectoryError], str]] = {
 _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (NotFound, Entity.USER): "The user with name {user} cannot be found.",
     (NotFound, Entity.ACCESS_KEY): "The Access Key with id {access_key_id} cannot be found.",
-    (NotFound, Entity.USER_POLICY): "The user policy with name {policy} cannot be found.",
+    (NotFound, Entity.INLINE_POLICY): "The user policy with name {policy} cannot be found.",
     (NotFound, Entity.MANAGED_POLICY): "Policy {arn} {missing}",
     (NotFound, Entity.POLICY_VERSION): "Policy {arn} {missing}",
     (NotFound, Entity.ATTACHMENT): "Policy {arn} was not found.",
@@ -44,7 +44,7 @@ _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (AlreadyExists, Entity.MANAGED_POLICY): "A policy called {policy} already exists. Duplicate names are not allowed.",
     (LimitReached, Entity.USER): f"Cannot exceed quota for UsersPerAccount: {limits.USERS_PER_ACCOUNT}",
     (LimitReached, Entity.ACCESS_KEY): f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}",
-    (LimitReached, Entity.USER_POLICY): (
+    (LimitReached, Entity.INLINE_POLICY): (
         f"Maximum policy size of {limits.USER_INLINE_POLICIES_CHARS} bytes exceeded for user {{user}}"
     ),
     (LimitReached, Entity.MANAGED_POLICY): (
@@ -57,7 +57,7 @@ _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (LimitReached, Entity.ATTACHMENT): f"Cannot exceed quota for PoliciesPerUser: {limits.MANAGED_POLICIES_PER_USER}",
     (LimitReached, Entity.TAG): "Cannot exceed quota for TagsPer{tagged}",
     (StillInUse, Entity.ATTACHMENT): "{attached}",
-    (StillInUse, Entity.USER_POLICY): "Cannot delete entity, must delete policies first.",
+    (StillInUse, Entity.INLINE_POLICY): "Cannot delete entity, must delete policies first.",
     (StillInUse, Entity.ACCESS_KEY): "Cannot delete entity, must delete access keys first.",
     (StillInUse, Entity.POLICY_VERSION): (
         "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "

@@ -34,7 +34,7 @@ async def create_policy(ports: Ports, exchange: Exchange) -> Result:
     parameters = exchange.parameters
     name, document = parameters["PolicyName"], parameters["PolicyDocument"]
     check_managed_document(document)
-    with worded(policy=name, tagged=f"Policy: {limits.TAGS_PER_POLICY}"):
+    with worded(policy=name, tagged=f"Policy: {limits.TAGS_PER_ENTITY}"):
         policy = await ports.directory.create_policy(
             account_id(exchange),
             name,
@@ -89,7 +89,7 @@ async def tag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]
 
 async def tag_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
-    with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_POLICY}"):
+    with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_ENTITY}"):
         await ports.directory.tag_policy(policy.arn, tagging.tags_of(exchange.parameters))
     return {}
 

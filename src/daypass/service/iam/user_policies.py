@@ -24,23 +24,23 @@ async def put_user_policy(ports: Ports, exchange: Exchange) -> Result:
     document = parameters["PolicyDocument"]
     check_document(document)
     with worded(user=user.name):
-        await ports.directory.put_user_policy(user.user_id, parameters["PolicyName"], document, quota_size(document))
+        await ports.directory.put_inline_policy(user.user_id, parameters["PolicyName"], document, quota_size(document))
     return {}
 
 
 async def get_user_policy(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     name = exchange.parameters["PolicyName"]
-    document = await ports.directory.find_user_policy(user.user_id, name)
+    document = await ports.directory.find_inline_policy(user.user_id, name)
     with worded(policy=name):
         if document is None:
-            raise NotFound(Entity.USER_POLICY)
+            raise NotFound(Entity.INLINE_POLICY)
     return {"UserName": user.name, "PolicyName": name, "PolicyDocument": encoded(document)}
 
 
 async def list_user_policies(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
-    found = await ports.directory.list_user_policies(user.user_id)
+    found = await ports.directory.list_inline_policies(user.user_id)
     shown, more = pages.page(exchange.parameters, found, lambda name: name)
     return {"PolicyNames": shown, **more}
 
@@ -49,5 +49,5 @@ async def delete_user_policy(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     name = exchange.parameters["PolicyName"]
     with worded(policy=name):
-        await ports.directory.delete_user_policy(user.user_id, name)
+        await ports.directory.delete_inline_policy(user.user_id, name)
     return {}

@@ -32,7 +32,7 @@ async def create_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check
 async def create_user(ports: Ports, exchange: Exchange) -> Result:
     parameters = exchange.parameters
     name = parameters["UserName"]
-    with worded(new_name=name, tagged=f"User: {limits.TAGS_PER_USER}"):
+    with worded(new_name=name, tagged=f"User: {limits.TAGS_PER_ENTITY}"):
         user = await ports.directory.create_user(
             account_id(exchange),
             name,
@@ -110,7 +110,7 @@ async def tag_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
 
 async def tag_user(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
-    with worded(user=user.name, tagged=f"User: {limits.TAGS_PER_USER}"):
+    with worded(user=user.name, tagged=f"User: {limits.TAGS_PER_ENTITY}"):
         await ports.directory.tag_user(user.user_id, tagging.tags_of(exchange.parameters))
     return {}
 

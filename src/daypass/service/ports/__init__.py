@@ -1,0 +1,63 @@
+"""What the service needs of the world: identities, entropy, an audit log. Exactly what its modules call.
+
+Engines live in daypass.store; every engine of a port passes the same conformance suite (tests/conformance).
+"""
+
+from daypass.service.ports.buckets import BucketRecord
+from daypass.service.ports.directory import Directory
+from daypass.service.ports.errors import (
+    AlreadyExists,
+    BucketExists,
+    DirectoryError,
+    Entity,
+    LimitReached,
+    NotFound,
+    StillInUse,
+)
+from daypass.service.ports.identities import (
+    AccessKey,
+    Account,
+    Bucket,
+    IdentityReader,
+    Levels,
+    ManagedPolicy,
+    MfaDevice,
+    OidcProvider,
+    Role,
+    SamlProvider,
+    User,
+)
+from daypass.service.ports.policies import PolicyHolder, PolicyRecord, PolicyVersionRecord
+from daypass.service.ports.users import AccessKeyRecord, UserRecord
+from daypass.service.ports.world import AuditLog, AuditRecord, Entropy
+
+__all__ = [
+    "AccessKey",
+    "AccessKeyRecord",
+    "Account",
+    "AlreadyExists",
+    "AuditLog",
+    "AuditRecord",
+    "Bucket",
+    "BucketExists",
+    "BucketRecord",
+    "Directory",
+    "DirectoryError",
+    "Entity",
+    "Entropy",
+    "IdentityReader",
+    "Levels",
+    "LimitReached",
+    "ManagedPolicy",
+    "MfaDevice",
+    "NotFound",
+    "OidcProvider",
+    "PolicyHolder",
+    "PolicyRecord",
+    "PolicyVersionRecord",
+    "Role",
+    "SamlProvider",
+    "StillInUse",
+    "User",
+    "UserRecord",
+]
