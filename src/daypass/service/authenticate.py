@@ -61,16 +61,21 @@ class Authenticator:
         Raises:
             ServiceError: as the claim's service words it.
         """
+        caller, _ = await self.prove(request, claim, payload_hash)
+        return caller
+
+    async def prove(self, request: RawRequest, claim: Claim, payload_hash: str) -> tuple[Caller, SigningKey]:
+        """As `authenticate`, with the key that the signature was made with: a body in chunks has one of each chunk."""
         try:
             # 1. The credential scope is one of ours.
             self._check_scope(claim)
             # 2. Token, key, owner: looked up now, whatever was true when they were issued.
             caller, secret = await self._find_caller(claim, request.received)
             # 3. The signature, last: nothing before it says whether the secret was right.
-            self._verify(request, claim, payload_hash, secret)
+            key = self._verify(request, claim, payload_hash, secret)
         except SignatureFault as fault:
             raise service_error(fault, claim.service) from None
-        return caller
+        return caller, key
 
     def _check_scope(self, claim: Claim) -> None:
         region_is_right = claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)
@@ -204,16 +209,17 @@ class Authenticator:
             raise _unknown_key(claim)
         return account, user
 
-    def _verify(self, request: RawRequest, claim: Claim, payload_hash: str, secret: Secret) -> None:
+    def _verify(self, request: RawRequest, claim: Claim, payload_hash: str, secret: Secret) -> SigningKey:
         """A key is kept beside the secret it was made of, and only once it has verified something."""
         scope = (claim.access_key_id, claim.date, claim.region, claim.service)
         kept = self._signing_keys.get(scope)
         if kept is not None and (kept[0] is secret or kept[0] == secret):
             sigv4.verify(request, claim, payload_hash, kept[1])
-            return
+            return kept[1]
         signing_key = sigv4.signing_key(secret, claim.date, claim.region, claim.service)
         sigv4.verify(request, claim, payload_hash, signing_key)
         self._signing_keys.keep(scope, (secret, signing_key))
+        return signing_key
 
 
 class _Recent(Generic[_Key, _Value]):

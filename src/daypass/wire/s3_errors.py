@@ -47,6 +47,7 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ),
         "InvalidBucketName": (400, "The specified bucket is not valid."),
+        "InvalidChunkSizeError": (400, "Only the last chunk is allowed to have a size less than 8192 bytes"),
         "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
         "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
         "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
@@ -60,6 +61,10 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
         "MalformedXML": (
             400,
             "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
+        "MalformedTrailerError": (
+            400,
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.",
         ),
         "MetadataTooLarge": (400, "Your metadata headers exceed the maximum allowed metadata size"),
         "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
@@ -81,6 +86,11 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
             "Idle connections will be closed.",
         ),
         "ServiceUnavailable": (503, None),
+        "SignatureDoesNotMatch": (
+            403,
+            "The request signature we calculated does not match the signature you provided. Check your key and "
+            "signing method.",
+        ),
         "SlowDown": (503, "Please reduce your request rate."),
         "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
         "UnexpectedContent": (400, "This request does not support content"),
