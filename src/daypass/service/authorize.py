@@ -72,6 +72,10 @@ class Authorizer:
             context={**request_context(caller, request, region), **check.context},
             resource_account=resource_account,
         )
+        return question, decide(question, await self.policies(caller, resource_policy))
+
+    async def policies(self, caller: Caller | Anonymous, resource_policy: Policy | None) -> PolicySet:
+        """Every policy that a decision about the caller looks at."""
         session = None if isinstance(caller, Anonymous) else caller.session
         policies = _own_policies(caller)
         if session is not None or resource_policy is not None:
@@ -80,7 +84,7 @@ class Authorizer:
                 session=None if session is None else await self._session_policies(session),
                 resource=resource_policy,
             )
-        return question, decide(question, policies)
+        return policies
 
     async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
         """The session policies in force; None if none was passed, which is not the same as an empty list."""
