@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from daypass import names
 from daypass.names import Secret
 from daypass.policy import Policy
-from daypass.service.ports import AccessKey, Account, Bucket, ManagedPolicy, MfaDevice, OidcProvider, Role, SamlProvider, User
+from daypass.service.ports import (
+    AccessKey,
+    Account,
+    Bucket,
+    ManagedPolicy,
+    MfaDevice,
+    OidcProvider,
+    Role,
+    SamlProvider,
+    User,
+)
 from support.values import replace
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
