@@ -87,7 +87,13 @@ OBJECT_KEY_BYTES: Final = 1_024  # bytes of UTF-8; S3 User Guide, "Object key na
 BUCKETS_PER_ACCOUNT: Final = 10_000  # S3 quotas
 UPSTREAM_CONNECT_SECONDS: Final = 5
 UPSTREAM_IDLE_SECONDS: Final = 60  # between two reads or writes of one upstream exchange
-UPSTREAM_CONNECTIONS: Final = 256  # per worker
+UPSTREAM_CONNECTIONS: Final = 256  # per worker and backend, in use at a time
+UPSTREAM_QUEUE_SECONDS: Final = 5  # to wait for one of them, then SlowDown
+UPSTREAM_KEEP_SECONDS: Final = 15  # an idle one is closed; most servers keep theirs for longer (nginx: 75)
+UPSTREAM_BUFFER_BYTES: Final = 262_144  # of one exchange, each way, before whoever sends has to wait
+UPSTREAM_WHOLE_BODY_BYTES: Final = 65_536  # a body up to this is proven before the backend is asked, and can be resent
+BREAKER_FAILURES: Final = 8  # exchanges in a row without an answer, after which a backend is left alone
+BREAKER_OPEN_SECONDS: Final = 5  # between two probes of a backend that is left alone
 S3_XML_BODY_BYTES: Final = 65_536  # CreateBucketConfiguration and its like
 S3_CONFIGURATION_BYTES: Final = 1_048_576  # a lifecycle of 1,000 rules and its like
 DELETE_OBJECTS: Final = 1_000  # objects of one DeleteObjects; its page in the S3 API Reference
@@ -105,3 +111,8 @@ UPSTREAM_ERROR_BYTES: Final = 65_536  # of a backend's error body
 CHUNK_BYTES_MIN: Final = 8_192  # of an aws-chunked chunk but the last; S3's InvalidChunkSizeError
 CHUNK_LINE_BYTES: Final = 512  # of a chunk's header or a trailer; the longest in use has 100
 CHUNK_TRAILERS: Final = 4  # before the checksum's reader, which knows one, sees them
+
+# --- the authorizer -----------------------------------------------------------------------------------------
+AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
+AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys
+AUTHORIZER_TOKEN_CHARS: Final = 32  # at least, of what a TCP asker proves itself with: 128 bits in hexadecimal

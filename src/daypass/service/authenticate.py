@@ -52,23 +52,28 @@ class Authenticator:
         self._sessions: _Recent[str, Session] = _Recent(limits.SESSIONS_CACHED)
         self._callers: _Recent[str, Caller] = _Recent(limits.SESSIONS_CACHED)
 
-    async def authenticate(self, request: RawRequest, claim: Claim, payload_hash: str) -> Caller:
+    async def authenticate(
+        self, request: RawRequest, claim: Claim, payload_hash: str, *, services: frozenset[str] = SERVICES
+    ) -> Caller:
         """The caller who signed the request.
 
         payload_hash: SHA-256 of the body that was received; for S3 what the claim declares, which the reader of
             the body then holds it to.
+        services: the names that the credential scope may have.
 
         Raises:
             ServiceError: as the claim's service words it.
         """
-        caller, _ = await self.prove(request, claim, payload_hash)
+        caller, _ = await self.prove(request, claim, payload_hash, services=services)
         return caller
 
-    async def prove(self, request: RawRequest, claim: Claim, payload_hash: str) -> tuple[Caller, SigningKey]:
+    async def prove(
+        self, request: RawRequest, claim: Claim, payload_hash: str, *, services: frozenset[str] = SERVICES
+    ) -> tuple[Caller, SigningKey]:
         """As `authenticate`, with the key that the signature was made with: a body in chunks has one of each chunk."""
         try:
             # 1. The credential scope is one of ours.
-            self._check_scope(claim)
+            self._check_scope(claim, services)
             # 2. Token, key, owner: looked up now, whatever was true when they were issued.
             caller, secret = await self._find_caller(claim, request.received)
             # 3. The signature, last: nothing before it says whether the secret was right.
@@ -77,11 +82,11 @@ class Authenticator:
             raise service_error(fault, claim.service) from None
         return caller, key
 
-    def _check_scope(self, claim: Claim) -> None:
+    def _check_scope(self, claim: Claim, services: frozenset[str]) -> None:
         region_is_right = claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)
         if (
             region_is_right
-            and claim.service in SERVICES
+            and claim.service in services
             and claim.terminator == sigv4.TERMINATOR
             and claim.date == claim.amz_date[:8]
         ):
@@ -94,7 +99,7 @@ class Authenticator:
             reasons.append("Credential should be scoped to a valid region.")
             s3_reasons.append(f"the region '{sigv4.shown(claim.region)}' is wrong; expecting '{expected}'")
             details["Region"] = expected
-        if claim.service not in SERVICES:
+        if claim.service not in services:
             reasons.append("Credential should be scoped to correct service: 'sts'.")
         # Both of these AWS ends with a space.
         ending = " " if reasons else ""
