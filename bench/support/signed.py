@@ -92,6 +92,8 @@ def _as_sent(request: AWSPreparedRequest) -> bytes:
     host, slash, target = request.url.partition("://")[2].partition("/")
     lines = [f"{request.method} {slash}{target} HTTP/1.1", f"Host: {host}", "Accept-Encoding: identity"]
     for name, value in request.headers.items():
+        if name.lower() == "host":  # the signer of botocore's that uses awscrt names it; an HTTP client sends one
+            continue
         lines.append(f"{name}: {value.decode() if isinstance(value, bytes) else value}")
     body = request.body if isinstance(request.body, bytes) else request.body.encode()
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

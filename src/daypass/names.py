@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 PARTITION: Final = "aws"
@@ -18,6 +19,7 @@ AWS: Final = "aws"  # stands for the account in the ARNs of AWS's own managed po
 _ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
 _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
 _ID_PAIRS: Final = tuple(first + second for first in _ID_ALPHABET for second in _ID_ALPHABET)
+_BEGINNINGS_CACHED: Final = 256
 _ID_VALUES: Final = {letter: value for value, letter in enumerate(_ID_ALPHABET)}
 
 LONG_TERM_KEY: Final = "AKIA"
@@ -159,13 +161,26 @@ def make_id(prefix: str, account_id: str, entropy: bytes) -> str:
     Raises:
         ValueError: an unknown prefix, an account id that is not twelve digits, or too little entropy.
     """
-    if prefix not in _ID_LENGTHS or not is_account_id(account_id) or len(entropy) != ID_ENTROPY_BYTES:
-        raise ValueError("an id needs a known prefix, a 12-digit account id and its entropy")
+    if len(entropy) != ID_ENTROPY_BYTES:
+        raise ValueError(f"an id needs {ID_ENTROPY_BYTES} bytes of entropy")
+    beginning, account_bit, letters = _id_beginning(prefix, account_id)
     random = int.from_bytes(entropy)
-    head = 1 << 47 | int(account_id) << 7 | random & 0x7F
-    value = head << 42 | random >> 46  # 90 bits: 18 letters, two at a time
-    letters = [_ID_PAIRS[value >> shift & 1023] for shift in range(80, -1, -10)]
-    return (prefix + "".join(letters))[: _ID_LENGTHS[prefix]]
+    rest = (account_bit | random & 0x7F) << 42 | random >> 46  # 50 bits: 10 letters, two at a time
+    pairs = _ID_PAIRS
+    return (
+        f"{beginning}{pairs[rest >> 40]}{pairs[rest >> 30 & 1023]}{pairs[rest >> 20 & 1023]}"
+        f"{pairs[rest >> 10 & 1023]}{pairs[rest & 1023]}"
+    )[:letters]
+
+
+@lru_cache(maxsize=_BEGINNINGS_CACHED)
+def _id_beginning(prefix: str, account_id: str) -> tuple[str, int, int]:
+    """What all ids of a kind and an account begin with, the account's last bit where it stands, and their length."""
+    if prefix not in _ID_LENGTHS or not is_account_id(account_id):
+        raise ValueError("an id needs a known prefix and a 12-digit account id")
+    head = 1 << 47 | int(account_id) << 7
+    pairs = [_ID_PAIRS[head >> shift & 1023] for shift in range(38, 7, -10)]
+    return prefix + "".join(pairs), head & 0x80, _ID_LENGTHS[prefix]
 
 
 def account_of_id(identifier: str) -> str | None:
