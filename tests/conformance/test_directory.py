@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -16,7 +14,6 @@ from daypass.service.ports import (
     BucketExists,
     BucketRecord,
     Directory,
-    DirectoryError,
     Entity,
     LimitReached,
     NotFound,
@@ -25,6 +22,7 @@ from daypass.service.ports import (
     UserRecord,
 )
 from daypass.store import Store
+from support.refusals import refusal
 from support.stores import ACCOUNT, NOW, OTHER_ACCOUNT, SECRET, Engine
 
 DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}'
@@ -39,13 +37,6 @@ async def new_policy(store: Store, name: str, path: str = "/", **tags: str) -> P
     return await store.directory.create_policy(
         ACCOUNT, name, path=path, description=None, tags=tags, document=DOCUMENT, created=NOW
     )
-
-
-async def refusal(change: Awaitable[Any]) -> tuple[type[DirectoryError], Entity]:
-    """How the directory refused the change."""
-    with pytest.raises(DirectoryError) as refused:
-        await change
-    return type(refused.value), refused.value.entity
 
 
 async def test_the_store_is_the_port(engine: Engine) -> None:

@@ -55,7 +55,10 @@ class Identities(Transactions):
             )
             for group in (await connection.execute(member_of)).all():
                 in_force += await self._policies_of(
-                    connection, group.group_id, group_arn(group.account_id, group.path, group.name)
+                    connection,
+                    group.group_id,
+                    group_arn(group.account_id, group.path, group.name),
+                    called=f"{{}} of group {group.name}",
                 )
             boundary = await self._boundary(connection, row.boundary, arn)
         return User(user_id, row.account_id, row.name, row.path, arn, row.created, tags, tuple(in_force), boundary)
@@ -140,13 +143,18 @@ class Identities(Transactions):
             row.cors,
         )
 
-    async def _policies_of(self, connection: AsyncConnection, entity_id: str, arn: str) -> list[Policy]:
-        """The inline policies of a user, a group or a role, then those attached to it."""
+    async def _policies_of(
+        self, connection: AsyncConnection, entity_id: str, arn: str, called: str = "{}"
+    ) -> list[Policy]:
+        """The inline policies of a user, a group or a role, then those attached to it.
+
+        called: the id of an inline policy of that name; no policy's name has a blank.
+        """
         inline = (
             select(inline_policies).where(inline_policies.c.entity_id == entity_id).order_by(inline_policies.c.name)
         )
         found = [
-            self._stored_policies.compile(row.document, PolicyKind.IDENTITY, id=row.name, owner=arn)
+            self._stored_policies.compile(row.document, PolicyKind.IDENTITY, id=called.format(row.name), owner=arn)
             for row in await connection.execute(inline)
         ]
         attached = (

@@ -14,6 +14,7 @@ from daypass.service.ports.errors import (
     NotFound,
     StillInUse,
 )
+from daypass.service.ports.groups import GroupRecord
 from daypass.service.ports.identities import (
     AccessKey,
     Account,
@@ -45,6 +46,7 @@ __all__ = [
     "DirectoryError",
     "Entity",
     "Entropy",
+    "GroupRecord",
     "IdentityReader",
     "Levels",
     "LimitReached",
