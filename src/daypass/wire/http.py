@@ -5,11 +5,16 @@ Owns what every protocol module reads; parsing HTTP itself is the server's work 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+_NOT_INDEXED: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
 class RawRequest(msgspec.Struct, frozen=True):
@@ -23,6 +28,8 @@ class RawRequest(msgspec.Struct, frozen=True):
     source_ip: the peer's address, or what a configured proxy said of it.
     secure: whether it came over TLS.
     received: aware UTC; when the request's head had arrived. The only clock a request has.
+    named: the first header of each name, made of `headers` whatever was given; it has fewer entries than they if a
+        name is repeated.
     """
 
     method: str
@@ -33,6 +40,10 @@ class RawRequest(msgspec.Struct, frozen=True):
     source_ip: str
     secure: bool
     received: datetime
+    named: Mapping[bytes, bytes] = _NOT_INDEXED
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "named", dict(self.headers[::-1]))
 
     def __repr__(self) -> str:
         """Headers, query and body stay out: a token, a signature or a policy may be among them."""
@@ -40,10 +51,8 @@ class RawRequest(msgspec.Struct, frozen=True):
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name as text (ISO 8859-1); None if there is none."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        value = self.named.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def header_values(self, name: bytes) -> list[str]:
         """Every header of that lower-case name, in order."""

@@ -144,9 +144,60 @@ def test_a_result_where_there_is_none_is_our_fault() -> None:
         rendered("DeleteUser", {"UserName": "u"}, service=IAM)
 
 
+def whole_result(action: str) -> dict[str, Any]:
+    """Every member of an STS action's result, with texts that need no escaping."""
+
+    def plain(shape: Shape, name: str) -> Any:
+        match shape:
+            case StructureShape():
+                return {member.name: plain(member.shape, member.name) for member in shape.members.values()}
+            case TimestampShape():
+                return EXPIRES
+            case IntegerShape():
+                return 7
+            case _:
+                return f"text of {name}"
+
+    output = STS.operations[action].output
+    assert output is not None
+    result = plain(output, action)
+    assert isinstance(result, dict)
+    return result
+
+
 def test_a_secret_is_not_written_by_accident() -> None:
     with pytest.raises(TypeError):
         rendered("GetSessionToken", {"Credentials": {"SecretAccessKey": Secret("x")}})
+    whole = whole_result("GetSessionToken")
+    assert set(whole["Credentials"]) == {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+    whole["Credentials"]["SecretAccessKey"] = Secret("x")
+    with pytest.raises(TypeError):
+        rendered("GetSessionToken", whole)
+
+
+@pytest.mark.parametrize("character", ["&", "<", ">"])
+@pytest.mark.parametrize("action", ["GetFederationToken", "AssumeRole", "GetCallerIdentity", "GetSessionToken"])
+def test_a_character_to_escape_changes_nothing_else_of_an_answer(action: str, character: str) -> None:
+    whole = whole_result(action)
+    member = whole if action == "GetCallerIdentity" else whole["Credentials"]
+    name = "Arn" if action == "GetCallerIdentity" else "SessionToken"
+    member[name] = "aSIGNb%sc"
+    without = rendered(action, whole)
+    assert without.count("SIGN") == 1
+    member[name] = f"a{character}b%sc"
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+    assert rendered(action, whole) == without.replace("SIGN", escapes[character])
+
+
+def test_a_member_left_out_changes_nothing_else_of_an_answer() -> None:
+    whole = whole_result("GetFederationToken")
+    lines = rendered("GetFederationToken", whole).splitlines(keepends=True)
+    del whole["FederatedUser"]["Arn"]
+    whole["PackedPolicySize"] = None
+    gone = ("<Arn>", "<PackedPolicySize>")
+    assert rendered("GetFederationToken", whole) == "".join(
+        [line for line in lines if not line.strip().startswith(gone)]
+    )
 
 
 # --- errors --------------------------------------------------------------------------------------------------

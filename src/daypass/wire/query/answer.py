@@ -12,6 +12,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +48,9 @@ _RECORDED_ORDER: Final = {
 # XML 1.0 has no characters for these, not even by reference. A carriage return it has by reference only.
 _CONTROLS: Final = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 _WITHOUT_CONTROLS: Final = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
+
+# None is left out, a bool has words of its own, and anything else has no business here.
+_WRITTEN_AS_THEY_ARE: Final = frozenset({str, int})
 
 Writer = Callable[[Any], str]
 
@@ -105,11 +110,93 @@ def _result_writer(service: Service, operation: Operation) -> Callable[[Mapping[
 
         return write_empty
     write_result = _writer(operation.output, operation.result_wrapper, "  ")
+    output, wrapper = operation.output, operation.result_wrapper
+    flat: dict[tuple[str, ...], _Flat | None] = {}
 
     def write(result: Mapping[str, Any], request_id: str) -> str:
-        return f"{head}{write_result(result)}{body}{request_id}{foot}"
+        present = tuple(result)
+        if present not in flat:
+            # What a result holds is ours to say, so there are few of these.
+            flat[present] = _flat(output, wrapper, present)
+        writer = flat[present]
+        inner = None if writer is None else writer.text(result)
+        return f"{head}{write_result(result) if inner is None else inner}{body}{request_id}{foot}"
 
     return write
+
+
+# The structure's member name, or None for the result itself; how many members it has; what takes the values from it.
+_Group = tuple[str | None, int, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
+
+
+class _Flat:
+    """Writes a result of texts, numbers and times, in structures with nothing missing, from one template."""
+
+    __slots__ = ("_brackets", "_groups", "_template", "_times")
+
+    def __init__(self, template: str, groups: Sequence[_Group], times: Sequence[int]) -> None:
+        """groups: where the values for the template's places come from, in order. times: which places are times."""
+        self._template = template
+        self._groups = groups
+        self._times = times
+        self._brackets = template.count("<") + template.count(">")
+
+    def text(self, result: Mapping[str, Any]) -> str | None:
+        """None: this result is not one that the template is for, or something in it needs escaping."""
+        values: list[Any] = []
+        for name, size, take in self._groups:
+            structure = result if name is None else result[name]
+            try:
+                values += take(structure)
+            except KeyError:
+                return None
+            if len(structure) != size:
+                return None
+        for place in self._times:
+            if values[place] is not None:
+                values[place] = _iso8601(values[place])
+        if not _WRITTEN_AS_THEY_ARE.issuperset(map(type, values)):
+            return None
+        text = self._template % tuple(values)
+        if "&" in text or text.count("<") + text.count(">") != self._brackets:
+            return None
+        return text
+
+
+def _flat(shape: StructureShape, tag: str, present: Sequence[str]) -> _Flat | None:
+    """For results with these members. None: some are of shapes that have to be written piece by piece."""
+    if not shape.members.keys() >= set(present):
+        return None
+    places: list[tuple[str | None, str, Shape]] = []
+    sizes: dict[str | None, int] = {None: len(present)}
+    parts = [f"  <{tag}>\n"]
+    for name in [name for name in _order(shape) if name in present]:
+        inner = shape.members[name].shape
+        if isinstance(inner, StructureShape):
+            sizes[name] = len(inner.members)
+            places += [(name, leaf, inner.members[leaf].shape) for leaf in _order(inner)]
+            leaves = "".join([f"      <{leaf}>%s</{leaf}>\n" for leaf in _order(inner)])
+            parts.append(f"    <{name}>\n{leaves}    </{name}>\n")
+        else:
+            places.append((None, name, inner))
+            parts.append(f"    <{name}>%s</{name}>\n")
+    parts.append(f"  </{tag}>\n")
+    if not all(isinstance(leaf, StringShape | IntegerShape | TimestampShape) for _, _, leaf in places):
+        return None
+    groups = [(owner, sizes[owner], _taker([name for _, name, _ in run])) for owner, run in groupby(places, _owner)]
+    times = [place for place, (_, _, leaf) in enumerate(places) if isinstance(leaf, TimestampShape)]
+    return _Flat("".join(parts), groups, times)
+
+
+def _owner(place: tuple[str | None, str, Shape]) -> str | None:
+    return place[0]
+
+
+def _taker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    (only,) = names
+    return lambda structure: (structure[only],)
 
 
 def _writer(shape: Shape, tag: str, indent: str) -> Writer:

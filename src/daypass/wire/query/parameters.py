@@ -78,8 +78,30 @@ def _reader(service: Service, operation: Operation) -> Callable[[Mapping[str, st
     members = operation.input.members if operation.input else {}
     fields = [compiler.field(member) for member in members.values()]
     compounds = [name for name, member in members.items() if _is_compound(member.shape)]
+    texts = {name: (read_text, path) for name, path, read_text, _, _ in fields if read_text is not None}
+    names = frozenset(texts)
+    required = frozenset([name for name, _, _, _, missing in fields if missing is not None])
+    none_of = frozenset(compounds)
+
+    def read_texts(parameters: Mapping[str, str]) -> dict[str, Any] | None:
+        """The parameters of a call without lists, maps and structures; None if it is another, or wrong."""
+        if "." in "".join(parameters) or not none_of.isdisjoint(parameters):
+            return None
+        faults: Faults = []
+        values = {}
+        try:
+            for name in names.intersection(parameters):
+                read, path = texts[name]
+                values[name] = read(parameters[name], path, faults)
+        except ServiceError:
+            return None
+        return None if faults or not required.issubset(values) else values
 
     def read_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
+        # 0. Most calls have nothing of that; a fault is found again below, where faults have their order.
+        plain = read_texts(parameters)
+        if plain is not None:
+            return plain
         # 1. Names with dots become trees, one a member.
         trees = _trees(parameters, members.keys(), compounds)
         # 2. Each member is read, in the model's order.

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -112,33 +112,38 @@ def read_claim(request: RawRequest) -> Claim | None:
     """
     # The query string is well formed, or nothing further is read of it.
     parameters = _read_parameters(request.query) if request.query else {}
-    headers = _read_single_headers(request.headers)
-    authorization = headers.get(b"authorization")
+    if len(request.named) != len(request.headers):
+        _refuse_repeated(request.headers)
+    authorization = _header(request, b"authorization")
     in_query = bool(parameters) and not _V4_PARAMETERS.isdisjoint(parameters)
     old_in_query = bool(parameters) and parameters.keys() >= _V2_PARAMETERS
     if authorization is not None:
         if not in_query and not old_in_query:
-            return _read_header_claim(request, authorization, headers)
+            return _read_header_claim(request, authorization)
         source = _source("query", parameters.get(b"X-Amz-Credential"))
         # S3 lets an application's own Authorization, a bearer token say, travel beside a presigned URL.
         if source.service != "s3" or authorization[:3].upper() == "AWS":
             raise source.fault(Fault.TWO_LOCATIONS, {"ArgumentName": "Authorization"})
     if in_query:
-        return _read_query_claim(request, parameters, headers)
+        return _read_query_claim(request, parameters)
     if old_in_query:
         service = None if b"SignatureVersion" in parameters else "s3"
         raise SignatureFault(Fault.SIGV2, service=service, location="query")
     return None
 
 
-def _read_single_headers(headers: Headers) -> dict[bytes, str]:
-    found: dict[bytes, str] = {}
-    for name, value in headers:
+def _refuse_repeated(headers: Headers) -> None:
+    seen: set[bytes] = set()
+    for name, _ in headers:
         if name in _SINGLE_HEADERS:
-            if name in found:
+            if name in seen:
                 raise SignatureFault(Fault.REPEATED_HEADER, {"Header": name.decode("ascii")})
-            found[name] = value.decode("latin-1").strip()
-    return found
+            seen.add(name)
+
+
+def _header(request: RawRequest, name: bytes) -> str | None:
+    value = request.named.get(name)
+    return None if value is None else value.decode("latin-1").strip()
 
 
 def _read_parameters(query: bytes) -> dict[bytes, str]:
@@ -164,45 +169,39 @@ def _escape_reason(broken: bytes) -> str:
     return f"Illegal hex character in escape % pattern: {shown(escape.decode('latin-1'))}"
 
 
-def _read_header_claim(request: RawRequest, authorization: str, headers: Mapping[bytes, str]) -> Claim:
-    # 1. Signature Version 4, and not another scheme.
+class _Parts(NamedTuple):
+    """An Authorization header without its signature. scope: None if the credential is not of five parts."""
+
+    source: _Source
+    credential: str
+    signed_headers: tuple[str, ...]
+    scope: tuple[str, str, str, str, str] | None
+
+
+def _read_header_claim(request: RawRequest, authorization: str) -> Claim:
+    # 1. Signature Version 4, and not another scheme; 2. its parts.
     if len(authorization) > limits.AUTHORIZATION_HEADER_BYTES:
         raise SignatureFault(Fault.TOO_LONG)
-    algorithm, _, components = authorization.partition(" ")
-    if algorithm != ALGORITHM:
-        raise _foreign_scheme(algorithm, components)
-
-    # 2. Its parts. Of a repeated one the last counts, as with AWS.
-    parts: dict[str, str] = {}
-    for component in components.split(","):
-        name, equals, value = component.partition("=")
-        if not equals:
-            raise SignatureFault(Fault.HEADER_COMPONENT, {"Hash": _hash_of(authorization)})
-        parts[name.strip()] = value.strip()
-    credential = parts.get("Credential")
-    signature = parts.get("Signature")
-    signed_text = parts.get("SignedHeaders")
-    date = headers.get(b"x-amz-date") or headers.get(b"date")
-    source = _source("header", credential)
-    if not (credential and signature and signed_text and date):
-        raise _missing_parts(source, authorization, parts, date)
+    date = _header(request, b"x-amz-date") or _header(request, b"date")
+    usual = _read_usual_parts(authorization) if date else None
+    (source, credential, signed_headers, scope), signature = usual or _read_parts(authorization, date)
+    assert date  # noqa: S101  _read_parts refuses a request that has none
 
     # 3. What must be signed is.
-    signed_headers = _split_signed_headers(signed_text)
-    _check_signed(source, request.headers, signed_headers)
+    if source.service == "s3" or "host" not in signed_headers:
+        _check_signed(source, request.headers, signed_headers)
 
     # 4. The time.
     request_time = _parse_amz_date(date) if len(date) == 16 else _parse_http_date(date)
     if request_time is None:
         raise source.fault(Fault.HEADER_DATE, {"Date": shown(date)})
-    if abs(request.received - request_time) > _SKEW:
+    if not -_SKEW <= request.received - request_time <= _SKEW:
         raise _skewed(source, request.received, request_time)
 
     # 5. The credential and its scope.
-    scope = _split_credential(credential)
     if scope is None:
         raise source.fault(Fault.HEADER_CREDENTIAL, {"Credential": shown(credential)})
-    payload_hash = headers.get(b"x-amz-content-sha256")
+    payload_hash = _header(request, b"x-amz-content-sha256")
     if payload_hash is None and source.service == "s3":
         raise source.fault(Fault.CONTENT_HASH_ABSENT)
     access_key_id, day, region, service, terminator = scope
@@ -218,12 +217,53 @@ def _read_header_claim(request: RawRequest, authorization: str, headers: Mapping
         amz_date=date if len(date) == 16 else amz_date(request_time),
         request_time=request_time,
         expires_seconds=None,
-        session_token=headers.get(b"x-amz-security-token"),
+        session_token=_header(request, b"x-amz-security-token"),
         declared_payload_hash=payload_hash,
     )
 
 
-def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str], headers: Mapping[bytes, str]) -> Claim:
+def _read_usual_parts(authorization: str) -> tuple[_Parts, str] | None:
+    """The parts and the signature, if that comes last, as it does in every known client's; None if it does not.
+
+    What comes before it is the same in all requests that a client makes in a day.
+    """
+    beginning, _, ending = authorization.rpartition(", Signature=")
+    if not ending or "," in ending or len(beginning) > _CACHED_CHARS:
+        return None
+    parts = _read_beginning(beginning)
+    return None if parts is None else (parts, ending.strip())
+
+
+@lru_cache(maxsize=_TEXTS_CACHED)
+def _read_beginning(text: str) -> _Parts | None:
+    try:
+        return _read_parts(text + ", Signature=-", "-")[0]
+    except SignatureFault:
+        return None
+
+
+def _read_parts(authorization: str, date: str | None) -> tuple[_Parts, str]:
+    """The parts and the signature. Of a repeated part the last counts, as with AWS."""
+    algorithm, _, components = authorization.partition(" ")
+    if algorithm != ALGORITHM:
+        raise _foreign_scheme(algorithm, components)
+    parts: dict[str, str] = {}
+    for component in components.split(","):
+        name, equals, value = component.partition("=")
+        if not equals:
+            raise SignatureFault(Fault.HEADER_COMPONENT, {"Hash": _hash_of(authorization)})
+        parts[name.strip()] = value.strip()
+    credential = parts.get("Credential")
+    signature = parts.get("Signature")
+    signed_text = parts.get("SignedHeaders")
+    source = _source("header", credential)
+    if not (credential and signature and signed_text and date):
+        raise _missing_parts(source, authorization, parts, date)
+    signed_headers = _split_signed_headers(signed_text)
+    return _Parts(source, credential, signed_headers, _split_credential(credential)), signature
+
+
+def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str]) -> Claim:
     # 1. Signature Version 4, and not another scheme.
     credential = parameters.get(b"X-Amz-Credential")
     source = _source("query", credential)
@@ -259,7 +299,7 @@ def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str], head
     access_key_id, day, region, service, terminator = scope
     # A signed header's token overrides the query's.
     token = parameters.get(b"X-Amz-Security-Token")
-    header_token = headers.get(b"x-amz-security-token")
+    header_token = _header(request, b"x-amz-security-token")
     if token is None or (header_token is not None and "x-amz-security-token" in signed_headers):
         token = header_token
     return Claim(
@@ -275,7 +315,7 @@ def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str], head
         request_time=request_time,
         expires_seconds=expires_seconds,
         session_token=token,
-        declared_payload_hash=headers.get(b"x-amz-content-sha256") or parameters.get(b"X-Amz-Content-Sha256"),
+        declared_payload_hash=_header(request, b"x-amz-content-sha256") or parameters.get(b"X-Amz-Content-Sha256"),
     )
 
 
