@@ -88,6 +88,8 @@ def shown_headers(operation: Operation, headers: Headers) -> Headers:
 
 def unavailable(failure: UpstreamFailure) -> ServiceError:
     """The answer where the backend gave none."""
+    if failure.busy:
+        return s3_error("SlowDown")  # which SDKs back off from; what came before it is in the log
     _log.error("the S3 backend gave no answer: %s", failure)
     return s3_error("ServiceUnavailable", _UNAVAILABLE)
 

@@ -1,34 +1,36 @@
 """The storage backend behind the gateway: a new request for each exchange, signed with the backend's own key.
 
-Owns the HTTP client and its bounds. Nothing of a client's request gets here but what the gateway puts into an
-UpstreamRequest. No redirect is followed, no cookie kept, no proxy taken from the environment, nothing decompressed.
+Owns what a request to it is made of, when one is sent again, and when the backend is left alone. Nothing of a client's
+request gets here but what the gateway puts into an UpstreamRequest.
 
 Source: S3 API Reference, "Authenticating requests: using the Authorization header"; the advisories on re-signed
-redirects (rclone GHSA-8mxv-9xhp-86h4, GHSA-gx4c-2hqx-cw2r).
+redirects (rclone GHSA-8mxv-9xhp-86h4, GHSA-gx4c-2hqx-cw2r); RFC 9110, 9.2.2 "Idempotent methods".
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp import hdrs
-from yarl import URL
-
-from daypass import limits
+from daypass.edge.breaker import Breaker
+from daypass.edge.http_client import Connection, HttpFailure, Pool
 from daypass.names import Secret
 from daypass.wire import sigv4
 from daypass.wire.http import Headers
 
-_READ_BUFFER_BYTES: Final = 262_144
+UpstreamFailure = HttpFailure
 
-# aiohttp would add these by itself. Unsigned and unasked for, they have no business at the backend.
-_NO_HEADERS_OF_ITS_OWN: Final = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
+_log: Final = logging.getLogger("daypass")
+
+# What may be done twice with the effect of once. (RFC 9110, 9.2.2)
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class BackendSettings(Protocol):
@@ -67,40 +69,29 @@ class UpstreamRequest:
     at: datetime
 
 
-class UpstreamFailure(Exception):
-    """The backend could not be asked, or did not answer whole.
-
-    reached: whether it may have got the request; if not, it certainly did nothing.
-    """
-
-    def __init__(self, reason: str, *, reached: bool) -> None:
-        super().__init__(reason)
-        self.reached = reached
-
-
 class UpstreamResponse:
     """An answer of the backend: its head, and its body as far as it is read."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status: Final = response.status
-        self.headers: Final[Headers] = tuple((name.lower(), value) for name, value in response.raw_headers)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.status: Final = connection.status
+        self.headers: Final = connection.headers
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name as text."""
         return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def whole_body(self) -> bytes | None:
+        """The body, if it came with the head, as small ones do; else None, and `chunks` is the way to it."""
+        return self._connection.whole_body()
+
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece as it comes.
 
         Raises:
             UpstreamFailure: it broke off or stood still.
         """
-        try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamFailure(_reason(error), reached=True) from error
+        return self._connection.pieces()
 
     async def read(self, max_bytes: int) -> bytes:
         """At most so much of the body.
@@ -120,30 +111,20 @@ class Upstream:
     """The backend. Made inside a running event loop, closed with `close`."""
 
     def __init__(self, backend: BackendSettings) -> None:
-        origin = URL(backend.url)
-        self._origin = str(origin.origin())
-        self._host = (origin.host_port_subcomponent or "").encode("ascii")
+        origin = urlsplit(backend.url)
+        tls = ssl.create_default_context() if origin.scheme == "https" else None
+        usual_port = 80 if tls is None else 443
+        # The port that the scheme implies is not named: it would be in the signature, and a proxy may drop it.
+        self._host = origin.netloc.removesuffix(f":{usual_port}").encode("ascii")
+        self._pool = Pool(origin.hostname or "", origin.port or usual_port, tls)
+        self._breaker = Breaker()
         self._access_key_id = backend.access_key_id
         self._secret = backend.secret
         self.region: Final = backend.region
         self._signing_key: sigv4.SigningKey | None = None
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limits.UPSTREAM_CONNECTIONS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                connect=limits.UPSTREAM_CONNECT_SECONDS,
-                sock_connect=limits.UPSTREAM_CONNECT_SECONDS,
-                sock_read=limits.UPSTREAM_IDLE_SECONDS,
-            ),
-            auto_decompress=False,
-            trust_env=False,
-            skip_auto_headers=_NO_HEADERS_OF_ITS_OWN,
-            read_bufsize=_READ_BUFFER_BYTES,
-        )
 
     async def close(self) -> None:
-        await self._session.close()
+        self._pool.close()
 
     @asynccontextmanager
     async def exchange(
@@ -151,47 +132,52 @@ class Upstream:
     ) -> AsyncIterator[UpstreamResponse]:
         """One request and its answer; the connection is closed at once if either is left unfinished.
 
-        body: exactly content_length bytes. If it raises, the connection is closed with the request unfinished.
+        body: exactly content_length bytes. If it raises, so does this, and the connection is closed with the
+            request unfinished.
 
         Raises:
             UpstreamFailure: no answer.
         """
-        target = request.path + (b"?" + request.query if request.query else b"")
-        url = URL(self._origin + target.decode("ascii"), encoded=True)
         loop = asyncio.get_running_loop()
-        unsent = 0 if isinstance(body, bytes) else request.content_length or 0
+        if not self._breaker.lets_pass(loop.time()):
+            raise UpstreamFailure("it did not answer before", reached=False, busy=True)
         try:
-            # aiohttp bounds the wait for an answer, but not a backend that stops taking the body.
-            async with asyncio.timeout(limits.UPSTREAM_IDLE_SECONDS) as patience:
-
-                async def watched(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-                    nonlocal unsent
-                    async for chunk in chunks:
-                        unsent -= len(chunk)
-                        patience.reschedule(loop.time() + limits.UPSTREAM_IDLE_SECONDS)
-                        yield chunk
-
-                response = await self._session.request(
-                    request.method,
-                    url,
-                    headers=self._headers(request),
-                    data=body or None if isinstance(body, bytes) else watched(body),
-                    allow_redirects=False,
-                )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamFailure(_reason(error), reached=False) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamFailure(_reason(error), reached=True) from error
+            connection = await self._ask(request, self._head(request), body)
+        except UpstreamFailure as failure:
+            if not failure.busy and self._breaker.failed(loop.time()):
+                _log.error("the S3 backend %s is left alone for a while: %s", self._host.decode("ascii"), failure)
+            raise
+        self._breaker.succeeded()
         try:
-            yield UpstreamResponse(response)
+            yield UpstreamResponse(connection)
         finally:
-            if response.content.at_eof() and unsent == 0:
-                response.release()
-            else:
-                response.close()
+            self._pool.give_back(connection)
 
-    def _headers(self, request: UpstreamRequest) -> list[tuple[str, str]]:
-        """Every header of the request, the signature over all of them among them."""
+    async def _ask(self, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes) -> Connection:
+        """A connection that has the head of the answer. An idle one may be closed by the other side just now: what can
+        be sent twice is then sent once more."""
+        connection = await self._pool.take()
+        try:
+            return await self._send(connection, request, head, body)
+        except UpstreamFailure:
+            again = isinstance(body, bytes) and request.method in _IDEMPOTENT
+            if not (again and connection.is_used) or connection.has_read:
+                raise
+        connection = await self._pool.take(fresh=True)
+        return await self._send(connection, request, head, body)
+
+    async def _send(
+        self, connection: Connection, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes
+    ) -> Connection:
+        try:
+            await connection.send(request.method, head, body, request.content_length or 0)
+        except BaseException:
+            self._pool.give_back(connection)
+            raise
+        return connection
+
+    def _head(self, request: UpstreamRequest) -> bytes:
+        """The request's line and headers, the signature over all of them among them."""
         date = sigv4.amz_date(request.at)
         signed: Headers = (
             (b"host", self._host),
@@ -209,16 +195,20 @@ class Upstream:
             self._key_for(date[:8]),
             request.at,
         )
-        length = [] if request.content_length is None else [("content-length", str(request.content_length))]
-        text = [(name.decode("ascii"), value.decode("ascii")) for name, value in signed]
-        return [*text, *length, ("authorization", authorization)]
+        target = request.path + (b"?" + request.query if request.query else b"")
+        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
+        lines += [name + b": " + value for name, value in signed]
+        if request.content_length is not None:
+            lines.append(b"content-length: %d" % request.content_length)
+        lines.append(b"authorization: " + authorization.encode("ascii"))
+        head = b"\r\n".join([*lines, b"", b""])
+        # A line end within a value would be a header of its own, or a request of its own.
+        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+            raise ValueError("a line end within the head of a request")
+        return head
 
     def _key_for(self, day: str) -> sigv4.SigningKey:
         key = self._signing_key
         if key is None or key.date != day:
             key = self._signing_key = sigv4.signing_key(self._secret, day, self.region, "s3")
         return key
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
