@@ -72,11 +72,12 @@ class Answer:
 class InProcess:
     """A Daypass without a port. Its requests run on an event loop of its own."""
 
-    def __init__(self, directory: Path, root: Key) -> None:
+    def __init__(self, directory: Path, root: Key, options: Mapping[str, str] | None = None) -> None:
+        """options: settings beside the data directory."""
         self.directory = directory
         self.root = root
         self._loop = asyncio.new_event_loop()
-        self._app = Daypass(load({"data": str(directory)}, {}))
+        self._app = Daypass(load({"data": str(directory), **(options or {})}, {}))
         self._lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._lifespan_said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._task = self._loop.create_task(
@@ -106,8 +107,10 @@ class InProcess:
         *,
         peer: str = "127.0.0.1",
         chunks: Sequence[bytes] | None = None,
+        server: tuple[str, int] = ("127.0.0.1", 8420),
     ) -> Answer:
-        """One request as it is, signed or not. chunks: the body in several messages instead of one."""
+        """One request as it is, signed or not. chunks: the body in several messages instead of one. server: the
+        address at which it comes in."""
         parts = urlsplit(target)
         scope = {
             "type": "http",
@@ -118,6 +121,7 @@ class InProcess:
             "query_string": parts.query.encode("latin-1"),
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
             "client": (peer, 50000),
+            "server": server,
         }
         pieces = list(chunks) if chunks is not None else [body]
         messages = [
@@ -199,12 +203,14 @@ def allow(action: str | list[str], resource: str | list[str] = "*", **more: obje
 
 
 @contextmanager
-def in_process(directory: Path, root: Key | None = None) -> Iterator[InProcess]:
+def in_process(
+    directory: Path, root: Key | None = None, options: Mapping[str, str] | None = None
+) -> Iterator[InProcess]:
     """A running Daypass. root: of the directory, if it is initialised already."""
     if root is None:
         _, access_key_id, secret = initialise(directory, ACCOUNT, SystemEntropy(), datetime.now(UTC))
         root = Key(access_key_id, secret.reveal())
-    daypass = InProcess(directory, root)
+    daypass = InProcess(directory, root, options)
     try:
         yield daypass
     finally:

@@ -62,7 +62,7 @@ class Application:
         if scope["type"] != "http":
             raise RuntimeError(f"unexpected ASGI scope `{scope['type']}`")
         request = _raw_request(scope, self._now())
-        request_id = _uuid(self._entropy.bytes(16))
+        request_id = make_request_id(self._entropy.bytes(16))
         if request.path.startswith(_OWN_PATHS):
             await _send(send, _own_page(request))
             return
@@ -187,7 +187,7 @@ async def _send(send: Send, response: RawResponse) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-def _uuid(random: bytes) -> str:
+def make_request_id(random: bytes) -> str:
     """A version 4 UUID (RFC 9562) from 16 random bytes, in lower case."""
     text = random.hex()
     # The 13th digit is the version, 4; the 17th has the variant, 10, in its upper two bits.

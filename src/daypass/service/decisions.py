@@ -317,7 +317,8 @@ def _resource_policy(question: Question) -> Policy | None:
     if not text or text == "null":
         return None
     try:
-        return Policy.parse(text, PolicyKind.RESOURCE, id="resource policy")
+        # As a stored one: what S3 demands of a new bucket policy is no rule of other services.
+        return Policy.parse(text, PolicyKind.RESOURCE, id="resource policy", stored=True)
     except PolicyError as error:
         raise QuestionError(f"`resource_policy` is no policy: {error.message}") from None
 
