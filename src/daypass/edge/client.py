@@ -45,18 +45,22 @@ class Client:
         self.content_length = content_length
         self.answered = False  # whether the head of an answer is out: then no other can be given
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
         """The body, piece by piece as it comes, all of content_length.
+
+        object_length: of a body in the aws-chunked encoding, which may come without a length of its own; its reader
+            then says when it is over.
 
         Raises:
             ServiceError: MissingContentLength, RequestTimeout, or IncompleteBody.
             ClientGone: it left.
         """
-        if self.content_length is None:
+        length = object_length if self.content_length is None else self.content_length
+        if length is None:
             raise s3_error("MissingContentLength")
         self._body_asked_for = True
         received = 0
-        deadline = limits.CLIENT_IDLE_SECONDS + self.content_length / limits.CLIENT_BODY_BYTES_PER_SECOND
+        deadline = limits.CLIENT_IDLE_SECONDS + length / limits.CLIENT_BODY_BYTES_PER_SECOND
         finish = asyncio.get_running_loop().time() + deadline
         while not self._body_received:
             remaining = finish - asyncio.get_running_loop().time()
@@ -72,7 +76,7 @@ class Client:
             received += len(chunk)
             if chunk:
                 yield chunk
-        if received != self.content_length:
+        if self.content_length is not None and received != self.content_length:
             raise s3_error("IncompleteBody")
 
     async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
@@ -163,7 +167,7 @@ class ProvenBody:
                     yield held
                 held = chunk
             if self._payload_hash is not None:
-                _compare(self._payload_hash, digest.hexdigest())
+                compare_payload_hash(self._payload_hash, digest.hexdigest())
         except (ServiceError, ClientGone) as fault:
             self.fault = fault
             raise
@@ -179,10 +183,11 @@ def check_payload_hash(payload_hash: str | None, body: bytes) -> None:
         ServiceError: XAmzContentSHA256Mismatch.
     """
     if payload_hash is not None:
-        _compare(payload_hash, hashlib.sha256(body).hexdigest())
+        compare_payload_hash(payload_hash, hashlib.sha256(body).hexdigest())
 
 
-def _compare(declared: str, computed: str) -> None:
+def compare_payload_hash(declared: str, computed: str) -> None:
+    """Both in hexadecimal. Raises ServiceError: XAmzContentSHA256Mismatch."""
     if declared.lower() != computed:
         raise s3_error(
             "XAmzContentSHA256Mismatch",

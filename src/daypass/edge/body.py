@@ -1,0 +1,140 @@
+"""An object's body on its way in: decoded, and proven before its last piece is let go.
+
+Whatever mode it comes in, a backend that was promised its length never gets the last piece of a body that is not what
+was declared and signed, so it stores nothing. Owns that order; the frames are wire.chunked's, the sums wire.checksums'.
+
+Source: S3 API Reference, "Signature calculations for the Authorization header"; S3 User Guide, "Checking object
+integrity".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import assert_never
+
+from daypass import limits
+from daypass.edge.client import Client, ClientGone, compare_payload_hash
+from daypass.errors import ServiceError
+from daypass.wire.checksums import ALGORITHM, Checksums
+from daypass.wire.chunked import ChunkedBody, ChunkSignatures
+from daypass.wire.payload import BodyMode, Payload, without_chunking
+from daypass.wire.s3_errors import s3_error
+from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
+
+
+class ObjectBody:
+    """One object's body.
+
+    length: of the object. complete: whether all of it was received and proven.
+    fault: why it broke off, if it did.
+    """
+
+    def __init__(
+        self, client: Client, payload: Payload, checksums: Checksums, signatures: ChunkSignatures | None
+    ) -> None:
+        """signatures: of the chunks, beginning with the request's own; for a mode that signs them.
+
+        Raises:
+            ServiceError: MissingContentLength.
+        """
+        if payload.length is None:
+            raise s3_error("MissingContentLength")
+        self._client = client
+        self._payload = payload
+        self._checksums = checksums
+        self._digest = hashlib.sha256()
+        self._decoder = _decoder(payload.mode, payload.length, signatures)
+        self.length = payload.length
+        self.complete = False
+        self.fault: ServiceError | ClientGone | None = None
+        self._trailers: dict[str, str] = {}
+
+    @property
+    def payload_hash(self) -> str:
+        """What the backend is told of it: the hash that the client declared, which it so proves once more."""
+        return self._payload.declared if self._payload.mode is BodyMode.HASHED else UNSIGNED_PAYLOAD
+
+    async def ready(self) -> bytes | AsyncIterator[bytes]:
+        """The body as the backend can be sent it: a small one whole and proven, a large one in proven order.
+
+        Raises:
+            ServiceError: what is wrong with a small body; `chunks` raises it for a large one.
+            ClientGone: it left.
+        """
+        if self.length > limits.UPSTREAM_WHOLE_BODY_BYTES:
+            return self.chunks()
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The object, piece by piece.
+
+        Raises:
+            ServiceError: IncompleteBody and what else breaks a body off; before the last piece what proves it wrong.
+            ClientGone: it left.
+        """
+        held = b""
+        try:
+            async for received in self._client.body(self.length):
+                for piece in (received,) if self._decoder is None else self._decoder.feed(received):
+                    self._take(piece)
+                    if held:
+                        yield held
+                    held = piece
+            self._finish()
+        except (ServiceError, ClientGone) as fault:
+            self.fault = fault
+            raise
+        self.complete = True
+        if held:
+            yield held
+
+    def _take(self, piece: bytes) -> None:
+        if self._payload.mode is BodyMode.HASHED:
+            self._digest.update(piece)
+        if not self._checksums.hashes_nothing:
+            self._checksums.update(piece)
+
+    def _finish(self) -> None:
+        """Raises ServiceError unless every promise about the body was kept."""
+        match self._payload.mode:
+            case BodyMode.HASHED:
+                compare_payload_hash(self._payload.declared, self._digest.hexdigest())
+            case BodyMode.UNSIGNED:
+                pass
+            case BodyMode.SIGNED_CHUNKS | BodyMode.SIGNED_CHUNKS_AND_TRAILERS | BodyMode.UNSIGNED_CHUNKS_AND_TRAILERS:
+                if self._decoder is None:
+                    raise TypeError("a body in chunks without its reader")
+                self._trailers.update(self._decoder.finish())
+            case mode:
+                assert_never(mode)
+        self._checksums.verify(self._trailers)
+
+    def object_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The object's headers without what only its way here asked for; with a trailer's checksum, if it is known
+        before the object is sent on."""
+        if not self._payload.mode.is_chunked:
+            return headers
+        kept = dict(headers)
+        if "content-encoding" in kept:
+            kept["content-encoding"] = without_chunking(kept["content-encoding"])
+            if not kept["content-encoding"]:
+                del kept["content-encoding"]
+        if self._checksums.trailer is not None and not self._trailers:
+            kept.pop(ALGORITHM, None)  # says which checksum comes; none comes any more
+        return [*kept.items(), *self._trailers.items()]
+
+
+def _decoder(mode: BodyMode, length: int, signatures: ChunkSignatures | None) -> ChunkedBody | None:
+    match mode:
+        case BodyMode.HASHED | BodyMode.UNSIGNED:
+            return None
+        case BodyMode.SIGNED_CHUNKS | BodyMode.SIGNED_CHUNKS_AND_TRAILERS:
+            if signatures is None:
+                raise TypeError("signed chunks without the key that signs them")
+            trailers = mode is BodyMode.SIGNED_CHUNKS_AND_TRAILERS
+            return ChunkedBody(length, signatures=signatures, has_trailers=trailers)
+        case BodyMode.UNSIGNED_CHUNKS_AND_TRAILERS:
+            return ChunkedBody(length, signatures=None, has_trailers=True)
+        case _:
+            assert_never(mode)
