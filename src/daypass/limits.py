@@ -14,6 +14,7 @@ SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, re
 
 # --- GetFederationToken -------------------------------------------------------------------------------------
 FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
+ROLE_SESSION_SECONDS_DEFAULT: Final = 3_600  # MaxSessionDuration of a role made without; IAM API Reference, CreateRole
 FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
 ROOT_SESSION_SECONDS_MAX: Final = 3_600  # root is clamped, not refused
 SESSION_POLICY_CHARS: Final = 2_048  # characters, inline and managed together; sessionPolicyDocumentType.max
@@ -57,6 +58,9 @@ GROUPS_PER_ACCOUNT: Final = 300  # IAM quotas
 GROUPS_PER_USER: Final = 10  # IAM quotas
 ROLES_PER_ACCOUNT: Final = 1_000  # IAM quotas
 INSTANCE_PROFILES_PER_ACCOUNT: Final = 1_000  # IAM quotas
+PROVIDERS_PER_ACCOUNT: Final = 100  # IAM quotas: of OpenID Connect providers, and as many SAML providers
+CLIENT_IDS_PER_PROVIDER: Final = 100  # IAM quotas; what AWS answers beyond says so too
+PROVIDER_THUMBPRINTS: Final = 5  # IAM API Reference, CreateOpenIDConnectProvider
 TAGS_PER_ENTITY: Final = 50  # IAM quotas: of a user, a role, a policy, an instance profile, a provider, a device
 PAGE_ITEMS_DEFAULT: Final = 100  # IAM's MaxItems when none is passed
 
@@ -116,3 +120,7 @@ CHUNK_TRAILERS: Final = 4  # before the checksum's reader, which knows one, sees
 AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
 AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys
 AUTHORIZER_TOKEN_CHARS: Final = 32  # at least, of what a TCP asker proves itself with: 128 bits in hexadecimal
+
+# --- the client package -------------------------------------------------------------------------------------
+CLIENT_TIMEOUT_SECONDS: Final = 30  # of one call, unless its caller says otherwise
+CLIENT_ANSWER_BYTES: Final = 1_048_576  # of an answer; STS's are about 6 KB, more than this is not STS

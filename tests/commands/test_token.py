@@ -13,22 +13,18 @@ import boto3
 import click
 import pytest
 
-from daypass.commands.federation_client import FederationToken
+from daypass.client import Credentials, FederationToken, TokenSize
 from daypass.commands.token import Duration, Tag, as_env, as_process
-from daypass.names import Secret
 from support.backends import Backend
 from support.commands import aws_environment, daypass_command
 from support.server import COMMAND, Daypass, Keys, allow, clean_environment, client, policy
 
 HOSTILE = "a'b\"; $(touch /nowhere) `x` \n\\"
 TOKEN = FederationToken(
-    access_key_id="ASIA1",
-    secret=Secret(HOSTILE),
-    session_token=Secret("token+/="),
-    expiration="2026-11-22T13:00:00Z",
+    Credentials("ASIA1", HOSTILE, "token+/=", datetime(2026, 11, 22, 13, tzinfo=UTC)),
     federated_user_id="111122223333:Bob",
     arn="arn:aws:sts::111122223333:federated-user/Bob",
-    packed_policy_size=None,
+    token_size=TokenSize(None, None, None),
 )
 
 DURATIONS = [

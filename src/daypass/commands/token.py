@@ -1,6 +1,6 @@
 """`daypass token`: GetFederationToken for people, and for a profile's credential_process.
 
-Owns the options and how the answer is printed; the request itself is federation_client's.
+Owns the options and how the answer is printed; the request itself is daypass.client's.
 
 Source: AWS SDKs and Tools Reference Guide, "Process credential provider", for the form of `process`.
 """
@@ -12,14 +12,13 @@ import os
 import re
 import shlex
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 if TYPE_CHECKING:
-    from daypass.commands.federation_client import FederationToken
+    from daypass.client import FederationToken
 
 _DURATION: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?", re.ASCII)
 
@@ -57,42 +56,35 @@ class Tag(click.ParamType[tuple[str, str]]):
 
 def as_env(token: FederationToken) -> str:
     """Lines for `eval "$(daypass token …)"`: quoted, whatever the values are."""
-    variables = {
-        "AWS_ACCESS_KEY_ID": token.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": token.secret.reveal(),
-        "AWS_SESSION_TOKEN": token.session_token.reveal(),
-        "AWS_CREDENTIAL_EXPIRATION": token.expiration,
-    }
+    variables = token.credentials.environment()
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def as_json(token: FederationToken) -> str:
     """The answer as `aws sts get-federation-token` prints it."""
     answer: dict[str, object] = {
-        "Credentials": {
-            "AccessKeyId": token.access_key_id,
-            "SecretAccessKey": token.secret.reveal(),
-            "SessionToken": token.session_token.reveal(),
-            "Expiration": token.expiration,
-        },
+        "Credentials": _credentials(token),
         "FederatedUser": {"FederatedUserId": token.federated_user_id, "Arn": token.arn},
     }
-    if token.packed_policy_size is not None:
-        answer["PackedPolicySize"] = token.packed_policy_size
+    if token.token_size.packed_policy_percent is not None:
+        answer["PackedPolicySize"] = token.token_size.packed_policy_percent
     return json.dumps(answer, indent=2)
 
 
 def as_process(token: FederationToken) -> str:
     """What an SDK reads from a profile's credential_process."""
-    return json.dumps(
-        {
-            "Version": 1,
-            "AccessKeyId": token.access_key_id,
-            "SecretAccessKey": token.secret.reveal(),
-            "SessionToken": token.session_token.reveal(),
-            "Expiration": token.expiration,
-        }
-    )
+    return json.dumps({"Version": 1, **_credentials(token)})
+
+
+def _credentials(token: FederationToken) -> dict[str, str]:
+    """Under the names that AWS's answers have for them."""
+    variables = token.credentials.environment()
+    return {
+        "AccessKeyId": variables["AWS_ACCESS_KEY_ID"],
+        "SecretAccessKey": variables["AWS_SECRET_ACCESS_KEY"],
+        "SessionToken": variables["AWS_SESSION_TOKEN"],
+        "Expiration": variables["AWS_CREDENTIAL_EXPIRATION"],
+    }
 
 
 OUTPUTS: Final[dict[str, Callable[[FederationToken], str]]] = {
@@ -158,26 +150,23 @@ def token(
     [profile bob]
     credential_process = daypass token Bob --policy /etc/bob.json --output process
     """
-    from daypass.commands import aws_environment, federation_client  # not for `--help`: they take half the start
+    # Not for `--help`: they take half the start.
+    from daypass import client
+    from daypass.commands import aws_environment
 
     try:
         policy = policy_file.read() if policy_file is not None else None
         environment = aws_environment.read(os.environ, Path.home())  # noqa: TID251  it is this command's input
-        answer = federation_client.get_federation_token(
-            environment,
-            datetime.now(UTC),  # noqa: TID251  the one reading of the clock
-            name,
-            policy=policy,
-            policy_arns=policy_arns,
-            duration_seconds=duration_seconds,
-            tags=tags,
+        request = client.GetFederationTokenRequest(name, policy, duration_seconds, policy_arns, tags)
+        service = client.TokenService(
+            environment.endpoint,
+            client.Credentials(environment.access_key_id, environment.secret, environment.session_token),
+            region=environment.region,
+            ca_bundle=environment.ca_bundle,
         )
-    except (
-        aws_environment.EnvironmentFault,
-        federation_client.Refused,
-        federation_client.Unreachable,
-    ) as error:
-        raise click.ClickException(str(error)) from None
-    except UnicodeDecodeError:
+        answer = service.get_federation_token(request)
+    except UnicodeDecodeError:  # which is a ValueError too
         raise click.ClickException("the policy file is not UTF-8 text") from None
+    except (aws_environment.EnvironmentFault, client.TokenServiceError, client.Unreachable, ValueError) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(OUTPUTS[output](answer))
