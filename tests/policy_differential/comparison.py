@@ -59,6 +59,7 @@ def policies_of(case: Case) -> PolicySet:
         resource=parse(resource, resource_kind, "resource") if resource else None,
         service_control=parse_levels(policies.get("scps"), PolicyKind.SERVICE_CONTROL, "scps"),
         resource_control=parse_levels(policies.get("rcps"), PolicyKind.RESOURCE_CONTROL, "rcps"),
+        scope=tuple([(one,) for one in parse_all(policies.get("scope"), PolicyKind.SESSION, "scope")]) or None,
     )
 
 
@@ -137,7 +138,7 @@ def places_matching(case: Case, effect: str) -> list[tuple[str, int, str]]:
 
 
 def applying_documents(situation: engine.Situation) -> Iterator[tuple[str, dict[str, Any]]]:
-    for place in ("identity", "session", "boundary"):
+    for place in ("identity", "session", "scope", "boundary"):
         for number, document in enumerate(getattr(situation, place) or []):
             yield f"{place}/{number}", document
     for place in ("scps", "rcps"):

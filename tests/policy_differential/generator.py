@@ -146,6 +146,8 @@ class Source:
             policies["scps"] = [self.level(Kind.ATTACHED) for _ in range(rng.choice((1, 2, 3)))]
         if chance(rng, 0.12):
             policies["rcps"] = [self.level(Kind.RESOURCE_CONTROL) for _ in range(rng.choice((1, 2)))]
+        if chance(rng, {"role-session": 0.15, "federated-user": 0.15, "root": 0.2, "user": 0.05}.get(kind, 0.01)):
+            policies["scope"] = self.documents(rng.choice((1, 1, 2)), Kind.SESSION)
         return policies
 
     def one_element(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ short function that names the rule it states. The rules and where they come from
 
     1.1  the decision flow          IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic"
     1.2  what limits which allow    "Policy evaluation logic" (table of resource-based policies), "Session policies",
-                                    "Permissions boundaries", "Permissions for GetFederationToken"
+                                    "Permissions boundaries", "Permissions for GetFederationToken" and
+                                    "… for GetScopedCredentials"
     1.3  Principal, NotPrincipal    "AWS JSON policy elements: Principal", "NotPrincipal"
     1.4  Action, Resource           "IAM JSON policy elements: Action", "Resource"
     1.5  variables                  "IAM policy elements: Variables and tags"
@@ -58,6 +59,7 @@ class Situation:
     cross_account: bool
     identity: list[Document] | None
     session: list[Document] | None
+    scope: list[Document]
     boundary: list[Document] | None
     resource_policy: Document | None
     resource_kind: str
@@ -99,6 +101,7 @@ def situation_of(request: dict[str, Any], policies: dict[str, Any]) -> Situation
         cross_account=not own_account and request["resource_account"] != caller.account,
         identity=(policies.get("identity") or []) if has_identity_policies(caller) else None,
         session=(policies.get("session") or None) if may_have_session_policies(caller) else None,
+        scope=(policies.get("scope") or []) if is_of_an_account(caller) else [],
         boundary=(policies.get("boundary") or None) if has_identity_policies(caller) else None,
         resource_policy=policies.get("resource"),
         resource_kind=ROLE_TRUST if is_role(request) else RESOURCE,
@@ -155,7 +158,7 @@ def kinds_that_deny(situation: Situation) -> list[str]:
         situation.resource_kind: resource_policy_denies(situation),
         IDENTITY: any_denies(situation.identity, situation),
         BOUNDARY: any_denies(situation.boundary, situation),
-        SESSION: any_denies(situation.session, situation),
+        SESSION: any_denies(situation.session, situation) or any_denies(situation.scope, situation),
     }
     return [kind for kind, denied in denies.items() if denied]
 
@@ -194,6 +197,8 @@ def kinds_that_lack_an_allow(situation: Situation) -> list[str]:
         lacking.append(RESOURCE_CONTROL)
     if not every_level_allows(situation.scps, situation):
         lacking.append(SERVICE_CONTROL)
+    if not every_scope_allows(situation):
+        lacking.append(SESSION)
     forms = forms_the_resource_policy_allows(situation)
     if not is_of_an_account(situation.caller):
         return lacking + lacking_of_outsider(situation, forms)
@@ -205,6 +210,12 @@ def kinds_that_lack_an_allow(situation: Situation) -> list[str]:
 def every_level_allows(levels: list[list[Document]] | None, situation: Situation) -> bool:
     """Rule 1.1, steps 2 and 3: every level from root to account must have an Allow."""
     return all(any_allows(level, situation) for level in levels or [])
+
+
+def every_scope_allows(situation: Situation) -> bool:
+    """Permissions for GetScopedCredentials: what the session may do, cut by each scope-down policy of the chain. Nothing
+    stands in for them: neither a resource policy nor being the root user."""
+    return all(any_allows([document], situation) for document in situation.scope)
 
 
 def lacking_of_outsider(situation: Situation, forms: set[Form]) -> list[str]:

@@ -19,7 +19,7 @@ def policy(statements: Statements, kind: PolicyKind, id: str = "", **more: Any) 
 
 def policies_of(values: Mapping[str, Any]) -> PolicySet:
     """identity, session: lists of policies, each a list of statements; boundary, resource, trust: one policy;
-    service_control, resource_control: lists of levels, each a list of policies."""
+    service_control, resource_control: lists of levels, each a list of policies; scope: a list of policies, each a level."""
 
     def several(name: str, kind: PolicyKind) -> tuple[Policy, ...]:
         return tuple(policy(one, kind, f"{name}{index}") for index, one in enumerate(values.get(name, ())))
@@ -39,6 +39,7 @@ def policies_of(values: Mapping[str, Any]) -> PolicySet:
         resource=one("resource", PolicyKind.RESOURCE) or one("trust", PolicyKind.ROLE_TRUST),
         service_control=levels("service_control", PolicyKind.SERVICE_CONTROL),
         resource_control=levels("resource_control", PolicyKind.RESOURCE_CONTROL),
+        scope=tuple([(one,) for one in several("scope", PolicyKind.SESSION)]) or None,
     )
 
 

@@ -3,7 +3,7 @@
 `decide` is to be read from top to bottom, in AWS's order.
 
 Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic" and "Permissions
-boundaries for IAM entities"; S3 API Reference, PutBucketPolicy (what the bucket owner's root may always do).
+boundaries for IAM entities", "Permissions for GetScopedCredentials"; S3 API Reference, PutBucketPolicy (what the bucket owner's root may always do).
 Gathering the policies that apply is service.authorize's work.
 """
 
@@ -30,6 +30,8 @@ class PolicySet:
     identity: of the user, or of the user or role behind the session.
     resource: the bucket policy, or the role's trust policy.
     service_control, resource_control: one tuple for each level, from the root to the account.
+    scope: what narrows one session beside its session policies, a tuple for each narrowing: the scope-down policies of
+        GetScopedCredentials, oldest first, and the task policy of AssumeRoot.
     """
 
     identity: tuple[Policy, ...] = ()
@@ -38,6 +40,7 @@ class PolicySet:
     resource: Policy | None = None
     service_control: Levels | None = None
     resource_control: Levels | None = None
+    scope: Levels | None = None
 
 
 # Allowed to whoever has credentials, even under an explicit deny; policies cannot control these two.
@@ -74,7 +77,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     boundary = None if policies.boundary is None else policies.boundary.about(action)
     session = None if policies.session is None else candidates(policies.session, action)
     resource = None if policies.resource is None else policies.resource.about(action)
-    service_control, resource_control = policies.service_control, policies.resource_control
+    service_control, resource_control, scope = policies.service_control, policies.resource_control, policies.scope
 
     # 2. "Deny" is looked for first, in every policy: an allow found earlier could not stand.
     denying: list[Statement] = []
@@ -88,6 +91,9 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         denying += boundary.denying(head, request)
     if session is not None:
         denying += session.denying(head, request)
+    if scope is not None:
+        for level in scope:
+            denying += candidates(level, action).denying(head, request)
     if denying:
         return _decision(Outcome.EXPLICITLY_DENIED, denying[0].kind, denying)
 
@@ -97,6 +103,9 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         return _IMPLICITLY_DENIED[PolicyKind.RESOURCE_CONTROL]
     if service_control is not None and not _each_allows(service_control, action, head, request, controlling):
         return _IMPLICITLY_DENIED[PolicyKind.SERVICE_CONTROL]
+    # What a scope-down policy narrows is all that the session may do, whoever grants it, the root user included.
+    if scope is not None and not _each_allows(scope, action, head, request, controlling):
+        return _IMPLICITLY_DENIED[PolicyKind.SESSION]
 
     # 4. The resource's policy, and the form in which it allows the caller.
     naming: list[Statement] = []
@@ -112,7 +121,9 @@ def decide(request: Request, policies: PolicySet) -> Decision:
 
     # 5. The caller's own policies. Root needs none; a resource policy that names a session's role or user stands in.
     if kind is PrincipalKind.ROOT:
-        return _decision(Outcome.ALLOWED, naming[0].kind, naming + controlling) if form else _ALLOWED_WITHOUT_POLICY
+        if form:
+            return _decision(Outcome.ALLOWED, naming[0].kind, naming + controlling)
+        return _ALLOWED_WITHOUT_POLICY if scope is None else _decision(Outcome.ALLOWED, PolicyKind.SESSION, controlling)
     granted_by, granting = PolicyKind.SESSION, controlling
     if same_account and form is Form.ISSUER:
         granted_by, granting = naming[0].kind, naming + controlling

@@ -156,6 +156,8 @@ def _each(policies: PolicySet) -> Iterator[Policy]:
     if policies.boundary is not None:
         yield policies.boundary
     yield from policies.session or ()
+    for level in policies.scope or ():
+        yield from level
 
 
 def _near(statement: Statement, request: Request, *, boundary: bool) -> Near | None:
