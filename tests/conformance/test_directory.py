@@ -156,7 +156,7 @@ async def test_what_is_not_there_cannot_be_changed(engine: Engine) -> None:
         assert await refusal(directory.delete_policy_version(arn, "v1")) == no_policy
         assert await refusal(directory.set_bucket_policy("none", None)) == (NotFound, Entity.BUCKET)
         assert await refusal(directory.delete_bucket("none")) == (NotFound, Entity.BUCKET)
-        assert await directory.find_policy(arn) is None
+        assert await directory.find_policy(ACCOUNT, arn) is None
         assert await directory.find_policy_version(arn, "v1") is None
         assert await directory.list_policy_versions(arn) == []
 
@@ -206,7 +206,7 @@ async def test_tags_are_removed_without_regard_to_case_and_a_key_without_a_tag_i
         left = await store.directory.find_user(ACCOUNT, "alice")
         assert left is not None
         assert left.tags == {"stage": "test"}
-        untagged = await store.directory.find_policy(policy.arn)
+        untagged = await store.directory.find_policy(ACCOUNT, policy.arn)
         assert untagged is not None
         assert untagged.tags == {}
 
@@ -325,7 +325,7 @@ async def test_a_new_managed_policy_has_its_document_as_version_one(engine: Engi
             document=DOCUMENT,
             created=NOW,
         )
-        assert await store.directory.find_policy(f"arn:aws:iam::{ACCOUNT}:policy/team/readers") == policy
+        assert await store.directory.find_policy(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:policy/team/readers") == policy
         assert policy.policy_id.startswith("ANPA")
         assert (policy.description, policy.tags) == ("may read", {"a": "1"})
         assert (policy.default_version, policy.attachments) == ("v1", 0)
@@ -372,7 +372,7 @@ async def test_version_numbers_only_rise_and_only_a_default_is_in_force(engine: 
         assert (second.version_id, second.is_default, second.created) == ("v2", False, later)
         third = await directory.create_policy_version(policy.arn, DOCUMENT, set_as_default=True, created=later)
         assert await directory.find_policy_version(policy.arn, "v3") == third
-        changed = await directory.find_policy(policy.arn)
+        changed = await directory.find_policy(ACCOUNT, policy.arn)
         assert changed is not None
         assert (changed.default_version, changed.created, changed.updated) == ("v3", NOW, later)
         listed = [
@@ -383,7 +383,7 @@ async def test_version_numbers_only_rise_and_only_a_default_is_in_force(engine: 
         fourth = await directory.create_policy_version(policy.arn, DOCUMENT, set_as_default=False, created=later)
         assert fourth.version_id == "v4"
         await directory.set_default_policy_version(policy.arn, "v1")
-        restored = await directory.find_policy(policy.arn)
+        restored = await directory.find_policy(ACCOUNT, policy.arn)
         assert restored is not None
         assert restored.default_version == "v1"
 
@@ -427,7 +427,7 @@ async def test_the_default_version_is_deleted_only_with_its_policy(engine: Engin
         assert await refusal(directory.delete_policy(policy.arn)) == (StillInUse, Entity.POLICY_VERSION)
         await directory.delete_policy_version(policy.arn, "v1")
         await directory.delete_policy(policy.arn)
-        assert await directory.find_policy(policy.arn) is None
+        assert await directory.find_policy(ACCOUNT, policy.arn) is None
         assert (await new_policy(store, "readers")).policy_id != policy.policy_id
 
 
@@ -443,12 +443,14 @@ async def test_attachments_are_seen_from_both_sides(engine: Engine) -> None:
             await directory.attach_policy(user.user_id, policy.arn)  # the last one changes nothing
         attached = await directory.list_attached_policies(alice.user_id)
         assert [(policy.name, policy.attachments) for policy in attached] == [("Readers", 2), ("writers", 1)]
-        assert [holder.entity_id for holder in await directory.list_policy_holders(readers.arn)] == [
+        assert [holder.entity_id for holder in await directory.list_policy_holders(ACCOUNT, readers.arn)] == [
             alice.user_id,
             bob.user_id,
         ]
         await directory.detach_policy(alice.user_id, readers.arn)
-        assert [holder.entity_id for holder in await directory.list_policy_holders(readers.arn)] == [bob.user_id]
+        assert [holder.entity_id for holder in await directory.list_policy_holders(ACCOUNT, readers.arn)] == [
+            bob.user_id
+        ]
         again = directory.detach_policy(alice.user_id, readers.arn)
         assert await refusal(again) == (NotFound, Entity.ATTACHMENT)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from daypass.names import group_arn, user_arn
+from daypass import names
+from daypass.names import group_arn, managed_policy_arn, user_arn
 from daypass.policy import Policy, PolicyKind
 from daypass.service.ports import Bucket, Entropy, ManagedPolicy, MfaDevice, OidcProvider, Role, SamlProvider, User
+from daypass.store.aws_managed import aws_managed_policies
 from daypass.store.sealing import SealedSecret, open_secret
 from daypass.store.stored_policies import StoredPolicies
 from daypass.store.tables import (
@@ -116,6 +118,9 @@ class Identities(Transactions):
         return None if row is None else SamlProvider(arn, row.account_id, row.name, row.metadata, row.created)
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
+        of_aws = aws_managed_policies().get(arn)
+        if of_aws is not None:
+            return ManagedPolicy(arn, names.AWS, of_aws.document, self._aws_policy(arn, PolicyKind.SESSION))
         async with self.read() as connection:
             row = (await connection.execute(_default_versions().where(policies.c.arn == arn))).first()
         if row is None:
@@ -157,25 +162,36 @@ class Identities(Transactions):
             self._stored_policies.compile(row.document, PolicyKind.IDENTITY, id=called.format(row.name), owner=arn)
             for row in await connection.execute(inline)
         ]
-        attached = (
-            _default_versions()
-            .join(attachments, attachments.c.policy_arn == policies.c.arn)
-            .where(attachments.c.entity_id == entity_id)
-            .order_by(policies.c.name_key)
-        )
-        return found + [self._version(row, PolicyKind.IDENTITY) for row in await connection.execute(attached)]
+        of_entity = select(attachments.c.policy_arn).where(attachments.c.entity_id == entity_id)
+        attached = _default_versions().where(policies.c.arn.in_(of_entity)).order_by(policies.c.name_key)
+        found += [self._version(row, PolicyKind.IDENTITY) for row in await connection.execute(attached)]
+        of_aws = of_entity.where(attachments.c.policy_arn.startswith(_OF_AWS, autoescape=True))
+        arns = await connection.scalars(of_aws.order_by(attachments.c.policy_arn))
+        return found + [self._aws_policy(arn, PolicyKind.IDENTITY) for arn in arns]
 
     async def _boundary(self, connection: AsyncConnection, arn: str | None, owner: str) -> Policy | None:
         """The permissions boundary of that ARN; one that is not there any more allows nothing."""
         if arn is None:
             return None
+        if arn.startswith(_OF_AWS):
+            return self._aws_policy(arn, PolicyKind.BOUNDARY)
         row = (await connection.execute(_default_versions().where(policies.c.arn == arn))).first()
         if row is None:
             return self._stored_policies.compile("", PolicyKind.BOUNDARY, id=arn, owner=owner)
         return self._version(row, PolicyKind.BOUNDARY)
 
+    def _aws_policy(self, arn: str, kind: PolicyKind) -> Policy:
+        """The AWS managed policy of that ARN; one that this Daypass does not know denies everything."""
+        policy = aws_managed_policies().get(arn)
+        if policy is None:
+            return self._stored_policies.compile("", kind, id=arn, owner=arn)
+        return self._stored_policies.version(policy.policy_id, policy.version, policy.document, kind, arn=arn)
+
     def _version(self, row: Row[Any], kind: PolicyKind) -> Policy:
         return self._stored_policies.version(row.policy_id, row.default_version, row.document, kind, arn=row.arn)
+
+
+_OF_AWS: Final = managed_policy_arn(names.AWS, "/", "")  # how the ARN of every AWS managed policy begins
 
 
 def _default_versions() -> Select[Any]:

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daypass import limits, names
 from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, PolicyHolder, PolicyRecord, StillInUse
 from daypass.store.accounts import new_id
+from daypass.store.aws_managed import AwsManagedPolicies, aws_managed_policies, aws_records
 from daypass.store.entities import GROUP, ROLE, USER, entity_changed, kind_of, require_entity
 from daypass.store.policy_versions import PolicyVersions, require_policy, version_id
 from daypass.store.tables import Topic, attachments, name_key, policies, policy_versions
 from daypass.store.tags import put_tags, remove_all_tags, remove_tags, tags_of
 
 
-class Policies(PolicyVersions):
+class Policies(PolicyVersions, AwsManagedPolicies):
     """The managed policy part of the directory."""
 
     async def create_policy(
@@ -66,9 +67,9 @@ class Policies(PolicyVersions):
             write.changed(Topic.MANAGED_POLICY, arn)
         return PolicyRecord(policy_id, account_id, name, path, description, "v1", 0, created, created, dict(tags))
 
-    async def find_policy(self, arn: str) -> PolicyRecord | None:
+    async def find_policy(self, account_id: str, arn: str) -> PolicyRecord | None:
         async with self.read() as connection:
-            found = await _policy_records(connection, _policies().where(policies.c.arn == arn))
+            found = await _records_of(connection, account_id, [arn])
         return found[0] if found else None
 
     async def list_policies(
@@ -90,7 +91,7 @@ class Policies(PolicyVersions):
         async with self.write() as write:
             connection = write.connection
             policy = await require_policy(connection, arn)
-            if await _holders(connection, arn):
+            if await _holders(connection, policy.account_id, arn):
                 raise StillInUse(Entity.ATTACHMENT)
             of_policy = policy_versions.c.policy_id == policy.policy_id
             count = await connection.scalar(select(func.count()).select_from(policy_versions).where(of_policy))
@@ -117,7 +118,7 @@ class Policies(PolicyVersions):
         async with self.write() as write:
             connection = write.connection
             await require_entity(connection, entity_id)
-            await require_policy(connection, arn)
+            await require_attachable(connection, arn)
             of_entity = attachments.c.entity_id == entity_id
             attached = {*await connection.scalars(select(attachments.c.policy_arn).where(of_entity))}
             if arn in attached:
@@ -137,27 +138,35 @@ class Policies(PolicyVersions):
             await entity_changed(write, entity_id)
 
     async def list_attached_policies(self, entity_id: str) -> list[PolicyRecord]:
-        attached = select(attachments.c.policy_arn).where(attachments.c.entity_id == entity_id)
-        query = _policies().where(policies.c.arn.in_(attached)).order_by(policies.c.name_key)
         async with self.read() as connection:
-            return await _policy_records(connection, query)
+            of_entity = select(attachments.c.policy_arn).where(attachments.c.entity_id == entity_id)
+            attached = [*await connection.scalars(of_entity)]
+            found = await _records_of(connection, names.account_of_id(entity_id) or "", attached)
+        return sorted(found, key=lambda policy: (name_key(policy.name), policy.arn))
 
-    async def list_policy_holders(self, arn: str) -> list[PolicyHolder]:
+    async def list_policy_holders(self, account_id: str, arn: str) -> list[PolicyHolder]:
         async with self.read() as connection:
-            return await _holders(connection, arn)
+            return await _holders(connection, account_id, arn)
 
     async def set_boundary(self, entity_id: str, arn: str | None) -> None:
         kind = kind_of(entity_id)
         async with self.write() as write:
             await require_entity(write.connection, entity_id)
             if arn is not None:
-                await require_policy(write.connection, arn)
+                await require_attachable(write.connection, arn)
             await write.connection.execute(update(kind.table).where(kind.id == entity_id).values(boundary=arn))
             await entity_changed(write, entity_id)
 
 
-async def _holders(connection: AsyncConnection, arn: str) -> list[PolicyHolder]:
-    """Whom a managed policy is attached to, and whose boundary it is; by kind, then by name without case."""
+async def require_attachable(connection: AsyncConnection, arn: str) -> None:
+    """Raises NotFound(MANAGED_POLICY) if it is the ARN of no policy, neither of a customer's nor of one of AWS's."""
+    if arn not in aws_managed_policies():
+        await require_policy(connection, arn)
+
+
+async def _holders(connection: AsyncConnection, account_id: str, arn: str) -> list[PolicyHolder]:
+    """Whom in an account a managed policy is attached to, and whose boundary it is; by kind, then by name without
+    case."""
     holders = []
     attached = select(attachments.c.entity_id).where(attachments.c.policy_arn == arn)
     for kind in (USER, GROUP, ROLE):
@@ -165,7 +174,8 @@ async def _holders(connection: AsyncConnection, arn: str) -> list[PolicyHolder]:
             if is_boundary and kind is GROUP:
                 continue
             holds = kind.table.c.boundary == arn if is_boundary else kind.id.in_(attached)
-            for row in await connection.execute(select(kind.table).where(holds).order_by(kind.table.c.name_key)):
+            held = select(kind.table).where(kind.table.c.account_id == account_id, holds)
+            for row in await connection.execute(held.order_by(kind.table.c.name_key)):
                 holders.append(PolicyHolder(kind.entity, row._mapping[kind.id], row.name, row.path, is_boundary))
     return holders
 
@@ -178,6 +188,14 @@ def _policies() -> Select[Any]:
         for kind in (USER, ROLE)
     ]
     return select(policies, attached.label("attachments"), (bounded[0] + bounded[1]).label("boundaries"))
+
+
+async def _records_of(connection: AsyncConnection, account_id: str, arns: Sequence[str]) -> list[PolicyRecord]:
+    """The policies of these ARNs that an account can attach: its own, and AWS's."""
+    own = _policies().where(policies.c.account_id == account_id, policies.c.arn.in_(arns))
+    of_aws = [policy for arn in arns if (policy := aws_managed_policies().get(arn)) is not None]
+    records = await _policy_records(connection, own)
+    return records + await aws_records(connection, account_id, of_aws) if of_aws else records
 
 
 async def _policy_records(connection: AsyncConnection, query: Select[Any]) -> list[PolicyRecord]:

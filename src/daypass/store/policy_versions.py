@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daypass import limits
 from daypass.service.ports import Entity, LimitReached, NotFound, PolicyVersionRecord, StillInUse
+from daypass.store.aws_managed import aws_managed_policies, aws_version
 from daypass.store.entities import policy_holders_changed
 from daypass.store.tables import Topic, policies, policy_versions
 from daypass.store.transactions import Transactions, Write
@@ -74,6 +75,9 @@ class PolicyVersions(Transactions):
             write.changed(Topic.MANAGED_POLICY, arn)
 
     async def _versions(self, arn: str) -> list[PolicyVersionRecord]:
+        of_aws = aws_managed_policies().get(arn)
+        if of_aws is not None:
+            return [aws_version(of_aws)]
         query = (
             select(policy_versions, policies.c.default_version)
             .join(policies, policies.c.policy_id == policy_versions.c.policy_id)

@@ -59,7 +59,7 @@ async def list_entities_for_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
     parameters = exchange.parameters
     prefix = parameters.get("PathPrefix", "/")
-    holders = await ports.directory.list_policy_holders(policy.arn)
+    holders = await ports.directory.list_policy_holders(exchange.caller.account.account_id, policy.arn)
     users = [holder for holder in holders if holder.entity is Entity.USER and not holder.is_boundary]
     # Policies are attached to users only, and none is a permissions boundary: other filters find nobody.
     if parameters.get("EntityFilter", "User") != "User" or parameters.get("PolicyUsageFilter") == "PermissionsBoundary":

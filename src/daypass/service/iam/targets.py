@@ -92,7 +92,7 @@ async def find_policy(ports: Ports, exchange: Exchange) -> PolicyRecord | None:
     arn = exchange.parameters["PolicyArn"]
     if Arn.parse(arn).account_id != account_id(exchange):
         return None
-    return await _found(exchange, f"policy {arn}", ports.directory.find_policy(arn))
+    return await _found(exchange, f"policy {arn}", ports.directory.find_policy(account_id(exchange), arn))
 
 
 async def _found(exchange: Exchange, called: str, looking: Coroutine[Any, Any, Record | None]) -> Record | None:

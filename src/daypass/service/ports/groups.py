@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -23,6 +24,20 @@ class GroupRecord:
     @property
     def arn(self) -> str:
         return group_arn(self.account_id, self.path, self.name)
+
+    @property
+    def entity_id(self) -> str:
+        return self.group_id
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """IAM does not tag groups."""
+        return {}
+
+    @property
+    def boundary(self) -> None:
+        """Groups have no permissions boundary."""
+        return None
 
 
 class Groups(Protocol):

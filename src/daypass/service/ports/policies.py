@@ -95,11 +95,17 @@ class Policies(Protocol):
         """The document becomes version `v1`, the default.
         Raises AlreadyExists(MANAGED_POLICY), LimitReached(MANAGED_POLICY | TAG)."""
 
-    async def find_policy(self, arn: str) -> PolicyRecord | None: ...
+    async def find_policy(self, account_id: str, arn: str) -> PolicyRecord | None:
+        """The account's own, or one of AWS's, whose attachments are counted in the account."""
 
     async def list_policies(
         self, account_id: str, *, path_prefix: str = "/", only_attached: bool = False, after: str = "", limit: int
     ) -> list[PolicyRecord]: ...
+
+    async def list_aws_policies(
+        self, account_id: str, *, path_prefix: str = "/", after: str = "", limit: int
+    ) -> list[PolicyRecord]:
+        """AWS's own, as find_policy has them."""
 
     async def delete_policy(self, arn: str) -> None:
         """Raises NotFound(MANAGED_POLICY), StillInUse(ATTACHMENT | POLICY_VERSION): every version but the default
@@ -139,8 +145,9 @@ class Policies(Protocol):
     async def list_attached_policies(self, entity_id: str) -> list[PolicyRecord]:
         """By name without case."""
 
-    async def list_policy_holders(self, arn: str) -> list[PolicyHolder]:
-        """Whom it is attached to, and whose permissions boundary it is; by kind, then by name without case."""
+    async def list_policy_holders(self, account_id: str, arn: str) -> list[PolicyHolder]:
+        """Whom in the account it is attached to, and whose permissions boundary it is; by kind, then by name without
+        case."""
 
     # --- permissions boundaries ---
 
