@@ -116,6 +116,13 @@ CHUNK_BYTES_MIN: Final = 8_192  # of an aws-chunked chunk but the last; S3's Inv
 CHUNK_LINE_BYTES: Final = 512  # of a chunk's header or a trailer; the longest in use has 100
 CHUNK_TRAILERS: Final = 4  # before the checksum's reader, which knows one, sees them
 
+# --- sign-in and console -------------------------------------------------------------------------------------
+SIGNIN_TOKEN_SECONDS: Final = 900  # a SigninToken opens the console this long; IAM User Guide, "custom identity broker"
+CONSOLE_SECONDS_MIN: Final = 900  # SessionDuration
+CONSOLE_SECONDS_MAX: Final = 43_200  # SessionDuration; a console session never outlives its credentials
+SIGNIN_BODY_BYTES: Final = 65_536  # of a form: a session token percent-encoded three times over
+COOKIE_CHARS: Final = 3_500  # of one cookie; browsers keep 4,096 bytes with name and attributes (RFC 6265, 6.1)
+
 # --- the authorizer -----------------------------------------------------------------------------------------
 AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
 AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys

@@ -109,6 +109,25 @@ class InProcess:
         chunks: Sequence[bytes] | None = None,
         server: tuple[str, int] = ("127.0.0.1", 8420),
     ) -> Answer:
+        """As `exchange`, for an answer that has no header twice."""
+        status, received, content = self.exchange(
+            method, target, headers, body, peer=peer, chunks=chunks, server=server
+        )
+        names = [name for name, _ in received]
+        assert len(names) == len(set(names)), "no header is sent twice"
+        return Answer(status, dict(received), content)
+
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes = b"",
+        *,
+        peer: str = "127.0.0.1",
+        chunks: Sequence[bytes] | None = None,
+        server: tuple[str, int] = ("127.0.0.1", 8420),
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """One request as it is, signed or not. chunks: the body in several messages instead of one. server: the
         address at which it comes in."""
         parts = urlsplit(target)
@@ -137,11 +156,9 @@ class InProcess:
 
         self._loop.run_until_complete(self._app(scope, receive, send))
         assert [message["type"] for message in sent[:1]] == ["http.response.start"], "every request is answered"
-        names = [name.decode().lower() for name, _ in sent[0]["headers"]]
-        assert len(names) == len(set(names)), "no header is sent twice"
-        return Answer(
+        return (
             sent[0]["status"],
-            {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]},
+            [(name.decode().lower(), value.decode("latin-1")) for name, value in sent[0]["headers"]],
             b"".join(message.get("body", b"") for message in sent[1:]),
         )
 
