@@ -20,6 +20,7 @@ from daypass.service import iam, sts
 from daypass.service.actions import Ports
 from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
+from daypass.service.caller import may_call_iam
 from daypass.store import open_store
 from daypass.store.audit import FileAuditLog
 from daypass.store.entropy import SystemEntropy
@@ -76,8 +77,8 @@ class Daypass:
         authorizer = Authorizer(store.identities)
         api = Api(
             services={
-                "sts": ServedService(model.load("sts"), sts.ACTIONS, admits_federated_users=True),
-                "iam": ServedService(model.load("iam"), iam.ACTIONS, admits_federated_users=False),
+                "sts": ServedService(model.load("sts"), sts.ACTIONS),
+                "iam": ServedService(model.load("iam"), iam.ACTIONS, may_call_iam),
             },
             authenticator=authenticator,
             authorizer=authorizer,

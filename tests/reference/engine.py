@@ -213,8 +213,10 @@ def every_level_allows(levels: list[list[Document]] | None, situation: Situation
 
 
 def every_scope_allows(situation: Situation) -> bool:
-    """Permissions for GetScopedCredentials: what the session may do, cut by each scope-down policy of the chain. Nothing
-    stands in for them: neither a resource policy nor being the root user."""
+    """Rule 1.2, Permissions for GetScopedCredentials: each scope-down policy of the chain cuts what the session may do.
+
+    Nothing stands in for one: neither a resource policy nor being the root user.
+    """
     return all(any_allows([document], situation) for document in situation.scope)
 
 

@@ -21,7 +21,7 @@ from daypass.policy import PrincipalKind
 from daypass.service.authenticate import Authenticator, _Recent, service_error
 from daypass.service.caller import Caller
 from daypass.service.ports import User
-from daypass.token import KEY_BYTES, SALT_BYTES, KeyRing, Session, seal
+from daypass.token import KEY_BYTES, ROLE_SESSION, ROOT_TASK, SALT_BYTES, USER_SESSION, KeyRing, Session, seal
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import Fault, SignatureFault
@@ -485,7 +485,78 @@ def test_credentials_of_an_account_that_is_gone_open_nothing(world: World, servi
 
 
 def test_a_session_of_a_kind_that_is_not_known_here_opens_nothing(world: World) -> None:
-    assert world.refusal(header_signed(world.session(kind="role-session"), "s3")).code == "InvalidToken"
+    assert world.refusal(header_signed(world.session(kind="of-tomorrow"), "s3")).code == "InvalidToken"
+
+
+def test_a_role_session_is_the_role_s_under_the_session_s_name(world: World) -> None:
+    role = world.identities.add_role(ACCOUNT, "Reader", path="/team/")
+    caller = world.caller(header_signed(world.session(role.role_id, kind=ROLE_SESSION, name="jan"), "s3"))
+    assert caller.principal.kind is PrincipalKind.ROLE_SESSION
+    assert caller.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/Reader/jan"
+    assert (caller.principal.issuer_arn, caller.principal.issuer_id) == (role.arn, role.role_id)
+    assert caller.user_id == f"{role.role_id}:jan"
+    assert (caller.role, caller.user) == (role, None)
+
+
+def test_a_user_s_session_is_the_user_and_a_root_task_is_the_account_s_root(world: World) -> None:
+    alice = world.caller(header_signed(world.session(kind=USER_SESSION, name=""), "sts"))
+    assert alice.principal == world.caller(header_signed(world.alice_key, "sts")).principal
+    assert alice.user_id == world.alice.user_id
+    for kind in (USER_SESSION, ROOT_TASK):
+        root = world.caller(header_signed(world.session(ACCOUNT, kind=kind, name=""), "sts"))
+        assert root.principal == world.caller(header_signed(world.root_key, "sts")).principal
+        assert (root.user_id, root.user, root.role) == (ACCOUNT, None, None)
+
+
+def test_a_re_created_role_revives_no_old_session(world: World) -> None:
+    role = world.identities.add_role(ACCOUNT, "Reader")
+    session = world.session(role.role_id, kind=ROLE_SESSION, name="jan")
+    world.caller(header_signed(session, "s3"))
+    del world.identities.roles[role.role_id]
+    world.identities.add_role(ACCOUNT, "Reader")
+    for signed, code in (
+        ("s3", "InvalidAccessKeyId"),
+        ("sts", "InvalidClientTokenId"),
+        ("iam", "InvalidClientTokenId"),
+    ):
+        assert world.refusal(header_signed(session, signed)).code == code
+        # Before the signature: whoever holds the token learns nothing of the secret.
+        wrong = Credentials(session.access_key_id, "another secret", session.token)
+        assert world.refusal(header_signed(wrong, signed)).code == code
+
+
+@pytest.mark.parametrize("issuer", ["a role of another account", "a user", "the role's ARN", "the account"])
+def test_a_role_session_of_what_is_no_role_of_its_account_opens_nothing(world: World, issuer: str) -> None:
+    role = world.identities.add_role(ACCOUNT, "Reader")
+    foreign = world.identities.add_role(OTHER_ACCOUNT, "Reader")
+    issuers = {
+        "a role of another account": foreign.role_id,
+        "a user": world.alice.user_id,
+        "the role's ARN": role.arn,
+        "the account": ACCOUNT,
+    }
+    session = world.session(issuers[issuer], kind=ROLE_SESSION, name="jan")
+    assert world.refusal(header_signed(session, "sts")).code == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nobody_of_a_closed_account_is_known(world: World, service: str) -> None:
+    role = world.identities.add_role(ACCOUNT, "Reader")
+    sessions = [
+        world.session(),
+        world.session(ACCOUNT),
+        world.session(role.role_id, kind=ROLE_SESSION, name="jan"),
+        world.session(kind=USER_SESSION, name=""),
+        world.session(ACCOUNT, kind=ROOT_TASK, name=""),
+    ]
+    account = world.identities.accounts[ACCOUNT]
+    for each in (*sessions, world.alice_key, world.root_key):
+        world.caller(header_signed(each, service))
+    world.identities.accounts[ACCOUNT] = replace(account, closed=AT)
+    for each in (*sessions, world.alice_key, world.root_key):
+        refusal = world.refusal(header_signed(each, service))
+        assert refusal.code == ("InvalidAccessKeyId" if service == "s3" else "InvalidClientTokenId")
+    world.caller(header_signed(world.mallory_key, service))
 
 
 def test_a_session_outlives_the_key_that_issued_it(world: World) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from daypass import names
 from daypass.names import Secret
-from daypass.policy import Policy
+from daypass.policy import Policy, PolicyKind
 from daypass.service.ports import (
     AccessKey,
     Account,
@@ -22,6 +22,9 @@ from daypass.service.ports import (
 )
 from support.values import replace
 
+TRUSTS_ACCOUNT = (
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"%s"},"Action":"sts:AssumeRole"}}'
+)
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -114,6 +117,34 @@ class MemoryIdentities:
         )
         self.users[user.user_id] = user
         return user
+
+    def add_role(
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str = "/",
+        trust: Policy | None = None,
+        tags: Mapping[str, str] | None = None,
+        policies: tuple[Policy, ...] = (),
+        boundary: Policy | None = None,
+    ) -> Role:
+        """trust: the account itself, unless said otherwise."""
+        role = Role(
+            role_id=self.make_id(names.ROLE_ID, account_id),
+            account_id=account_id,
+            name=name,
+            path=path,
+            arn=names.role_arn(account_id, path, name),
+            created=CREATED,
+            tags=tags or {},
+            trust=trust or Policy.parse(TRUSTS_ACCOUNT % account_id, PolicyKind.ROLE_TRUST),
+            max_session_seconds=3600,
+            policies=policies,
+            boundary=boundary,
+        )
+        self.roles[role.role_id] = role
+        return role
 
     def add_access_key(self, account_id: str, owner_id: str, secret: str) -> AccessKey:
         """owner_id: a user's id, or the account id for root."""

@@ -19,7 +19,7 @@ def policy(statements: Statements, kind: PolicyKind, id: str = "", **more: Any) 
 
 def policies_of(values: Mapping[str, Any]) -> PolicySet:
     """identity, session: lists of policies, each a list of statements; boundary, resource, trust: one policy;
-    service_control, resource_control: lists of levels, each a list of policies; scope: a list of policies, each a level."""
+    service_control, resource_control: lists of levels, each a list of policies; scope: policies, each a level."""
 
     def several(name: str, kind: PolicyKind) -> tuple[Policy, ...]:
         return tuple(policy(one, kind, f"{name}{index}") for index, one in enumerate(values.get(name, ())))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -20,7 +20,7 @@ from daypass.errors import ServiceError, internal_failure, service_unavailable
 from daypass.policy import Decision, Outcome
 from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.authenticate import Authenticator, service_error
-from daypass.service.authorize import Authorizer, denied
+from daypass.service.authorize import Authorizer, denied, unauthorized
 from daypass.service.caller import Caller
 from daypass.service.ports import AuditLog, AuditRecord
 from daypass.wire import query
@@ -38,12 +38,12 @@ _NO_REGION: Final = "us-east-1"  # named in the extended request id of a request
 class ServedService:
     """A control-plane service: its model, and the rows of its actions that are served.
 
-    admits_federated_users: whether a federated user's credentials may call it at all.
+    admits: whether it takes a caller's credentials at all; None: it takes all.
     """
 
     model: Service
     actions: Mapping[str, Action]
-    admits_federated_users: bool
+    admits: Callable[[Caller], bool] | None = None
 
 
 class Api:
@@ -98,7 +98,7 @@ class Api:
             raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
         caller = await self._authenticator.authenticate(request, claim, sha256(request.body).hexdigest())
         trail.caller = caller
-        if caller.session is not None and not served.admits_federated_users:
+        if served.admits is not None and not served.admits(caller):
             raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
 
         # 3. Which action, with which parameters.
@@ -110,11 +110,14 @@ class Api:
 
         # 4. May it: one check here for every action; a denial carries its decision.
         checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
+        if not action.admits(caller):
+            asked = checks[0] if checks else Check(f"{trail.service}:{form.action}", "*")
+            raise unauthorized(caller.principal.arn, asked.action, None if asked.resource == "*" else asked.resource)
         for check in checks:
             trail.check = check
             question, trail.decision = await self._authorizer.decide(caller, request, check, region=trail.region)
             if trail.decision.outcome is not Outcome.ALLOWED:
-                raise denied(question, trail.decision)
+                raise denied(question, trail.decision, check)
             if check is not checks[-1]:
                 self._write(trail.record(error=None))
 

@@ -2,8 +2,9 @@
 
 `decide` is to be read from top to bottom, in AWS's order.
 
-Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic" and "Permissions
-boundaries for IAM entities", "Permissions for GetScopedCredentials"; S3 API Reference, PutBucketPolicy (what the bucket owner's root may always do).
+Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "Permissions boundaries
+for IAM entities" and "Permissions for GetScopedCredentials"; S3 API Reference, PutBucketPolicy (what the bucket
+owner's root may always do).
 Gathering the policies that apply is service.authorize's work.
 """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from daypass.policy import Policy
 from daypass.service.caller import Caller
 from daypass.service.ports import Directory, Entropy, IdentityReader
 from daypass.token import KeyRing
@@ -25,11 +26,17 @@ class Check(msgspec.Struct, frozen=True):
 
     resource: an ARN, or `*` for an action without resource-level permissions.
     context: condition keys in lower case that this action adds to those every request has.
+    resource_policy: the resource's own, such as a role's trust policy.
+    resource_account: the resource's owner; None means the caller's account.
+    tells_nothing: a denial does not say which kind of policy denied, as if there were no such resource.
     """
 
     action: str
     resource: str
     context: Mapping[str, ContextValue] = msgspec.field(default_factory=dict)
+    resource_policy: Policy | None = None
+    resource_account: str | None = None
+    tells_nothing: bool = False
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -63,7 +70,13 @@ class Action:
 
     perform: returns the result by the model's member names; raises ServiceError.
     checks: what must be allowed first, all of it; None where AWS asks for no permission at all.
+    sessions: the kinds of session (daypass.token) that may call it; None: any. Long-term keys are never among them.
     """
 
     perform: Callable[[Ports, Exchange], Awaitable[Mapping[str, Any]]]
     checks: Callable[[Ports, Exchange], Awaitable[Sequence[Check]]] | None
+    sessions: frozenset[str] | None = None
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether callers with credentials of this kind may call it, whatever their permissions."""
+        return caller.session is None or self.sessions is None or caller.session.kind in self.sessions

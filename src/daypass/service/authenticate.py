@@ -17,11 +17,20 @@ from typing import Final, Generic, TypeVar
 
 from daypass import limits, names
 from daypass.names import Secret
-from daypass.policy import Principal, PrincipalKind
-from daypass.service.caller import Caller
-from daypass.service.ports import Account, IdentityReader, User
+from daypass.service.caller import Caller, key_caller, session_caller
+from daypass.service.ports import Account, IdentityReader, Role, User
 from daypass.service.signature_errors import service_error
-from daypass.token import ExpiredToken, InvalidToken, KeyRing, Session, open_token
+from daypass.token import (
+    FEDERATED_USER,
+    ROLE_SESSION,
+    ROOT_TASK,
+    USER_SESSION,
+    ExpiredToken,
+    InvalidToken,
+    KeyRing,
+    Session,
+    open_token,
+)
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import Claim, Fault, SignatureFault, SigningKey
@@ -30,6 +39,7 @@ __all__ = ["SERVICES", "Authenticator", "service_error"]
 
 SERVICES: Final = frozenset({"sts", "iam", "s3"})
 
+_KINDS: Final = frozenset({FEDERATED_USER, ROLE_SESSION, USER_SESSION, ROOT_TASK})
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9_]{16,128}", re.ASCII)  # accessKeyIdType in the STS model
 _REGION: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
 
@@ -139,45 +149,39 @@ class Authenticator:
         key = await self._identities.access_key(claim.access_key_id)
         if key is None or not key.active:
             raise _unknown_key(claim)
-        account, user = await self._find_owner(claim, key.account_id, key.owner_id)
-        known = self._known(key.access_key_id, account, user, None)
-        if known is not None:
-            return known, key.secret
-        if user is None:
-            principal = Principal(
-                PrincipalKind.ROOT, arn=names.root_arn(account.account_id), account_id=account.account_id
-            )
-            user_id = account.account_id
-        else:
-            principal = Principal(
-                PrincipalKind.USER, arn=user.arn, account_id=account.account_id, unique_id=user.user_id
-            )
-            user_id = user.user_id
-        return self._keep(Caller(principal, user_id, key.access_key_id, account, user, None)), key.secret
+        account = await self._find_account(claim, key.account_id)
+        user = await self._find_user(claim, key.account_id, key.owner_id)
+        known = self._known(key.access_key_id, account, user, None, None)
+        return known or self._keep(key_caller(key.access_key_id, account, user)), key.secret
 
     async def _find_session(self, claim: Claim, token: str, received: datetime) -> tuple[Caller, Secret]:
         session = self._open(claim, token, received)
         if session.access_key_id != claim.access_key_id:
             raise _unknown_key(claim)
-        # The issuer goes by its unique id: a user created anew under the old name does not revive old sessions.
-        account, issuer = await self._find_owner(claim, session.account_id, session.issuer_id)
-        known = self._known(session.access_key_id, account, issuer, session)
-        if known is not None:
-            return known, session.secret
-        principal = Principal(
-            PrincipalKind.FEDERATED_USER,
-            arn=names.federated_user_arn(account.account_id, session.name),
-            account_id=account.account_id,
-            issuer_arn=names.root_arn(account.account_id) if issuer is None else issuer.arn,
-            issuer_id=session.issuer_id,
-        )
-        user_id = f"{account.account_id}:{session.name}"
-        return self._keep(Caller(principal, user_id, session.access_key_id, account, issuer, session)), session.secret
+        account = await self._find_account(claim, session.account_id)
+        # The issuer goes by its unique id: one created anew under the old name does not revive old sessions.
+        user = role = None
+        if session.kind == ROLE_SESSION:
+            role = await self._identities.role(session.issuer_id)
+            if role is None or role.account_id != account.account_id or role.role_id != session.issuer_id:
+                raise _unknown_key(claim)
+        else:
+            user = await self._find_user(claim, account.account_id, session.issuer_id)
+        known = self._known(session.access_key_id, account, user, role, session)
+        return known or self._keep(session_caller(session, account, user, role)), session.secret
 
-    def _known(self, access_key_id: str, account: Account, user: User | None, session: Session | None) -> Caller | None:
+    def _known(
+        self, access_key_id: str, account: Account, user: User | None, role: Role | None, session: Session | None
+    ) -> Caller | None:
         """The Caller made of these before. What changes in the store comes as another object, and finds none."""
         kept = self._callers.get(access_key_id)
-        if kept is not None and kept.account is account and kept.user is user and kept.session is session:
+        if (
+            kept is not None
+            and kept.account is account
+            and kept.user is user
+            and kept.role is role
+            and kept.session is session
+        ):
             return kept
         return None
 
@@ -195,24 +199,28 @@ class Authenticator:
             except ExpiredToken:
                 raise _fault(Fault.TOKEN_EXPIRED, claim) from None
             # A kind that a later Daypass may issue brings rules that this one does not know.
-            if session.kind != PrincipalKind.FEDERATED_USER:
+            if session.kind not in _KINDS:
                 raise _fault(Fault.TOKEN_INVALID, claim)
             self._sessions.keep(token, session)
         if received >= session.expires:
             raise _fault(Fault.TOKEN_EXPIRED, claim)
         return session
 
-    async def _find_owner(self, claim: Claim, account_id: str, owner_id: str) -> tuple[Account, User | None]:
-        """The account and the user of credentials, as they are now; no user if they are root's."""
+    async def _find_account(self, claim: Claim, account_id: str) -> Account:
+        """The account as it is now. Nobody of a closed one may do anything: its credentials are no longer known."""
         account = await self._identities.account(account_id)
-        if account is None:
+        if account is None or account.closed is not None:
             raise _unknown_key(claim)
+        return account
+
+    async def _find_user(self, claim: Claim, account_id: str, owner_id: str) -> User | None:
+        """The user of credentials, as it is now; None if they are root's."""
         if owner_id == account_id:
-            return account, None
+            return None
         user = await self._identities.user(owner_id)
         if user is None or user.account_id != account_id:
             raise _unknown_key(claim)
-        return account, user
+        return user
 
     def _verify(self, request: RawRequest, claim: Claim, payload_hash: str, secret: Secret) -> SigningKey:
         """A key is kept beside the secret it was made of, and only once it has verified something."""

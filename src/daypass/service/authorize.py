@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from daypass import limits
+from daypass import limits, names
 from daypass.errors import ServiceError, access_denied
 from daypass.policy import Decision, Policy, PolicyKind, PolicySet, PrincipalKind, Request, decide
 from daypass.service.actions import Check, ContextValue
 from daypass.service.caller import Anonymous, Caller
-from daypass.service.ports import IdentityReader
-from daypass.token import Session
+from daypass.service.ports import Account, IdentityReader, Levels
+from daypass.service.root_tasks import TASK_POLICIES
+from daypass.token import ROOT_TASK, Session
 from daypass.wire.http import RawRequest
 
 # What the account's root user may do. A session it issued is limited by its session policies alone, so the
@@ -31,6 +32,8 @@ _ROOT_MAY: Final = (
     ),
 )
 
+# Services whose resources no resource control policy covers. (Organizations User Guide, "Resource control policies")
+_NOT_RESOURCE_CONTROLLED: Final = frozenset({"iam"})
 _PRINCIPAL_TYPES: Final = {
     PrincipalKind.USER: "User",
     PrincipalKind.ROOT: "Account",
@@ -62,9 +65,11 @@ class Authorizer:
         """The question as it was put to the engine, and its answer.
 
         region: of the credential scope (aws:RequestedRegion); empty for an unsigned request.
-        resource_policy: the bucket policy, if the resource has one.
-        resource_account: the resource's owner; None means the caller's account.
+        resource_policy: the resource's own policy, if the check does not bring it.
+        resource_account: the resource's owner, if the check does not say; None means the caller's account.
         """
+        resource_policy = resource_policy or check.resource_policy
+        resource_account = resource_account or check.resource_account
         question = Request(
             principal=caller.principal,
             action=check.action,
@@ -72,31 +77,61 @@ class Authorizer:
             context={**request_context(caller, request, region), **check.context},
             resource_account=resource_account,
         )
-        return question, decide(question, await self.policies(caller, resource_policy))
+        policies = await self.policies(
+            caller, resource_policy, resource_account=resource_account, service=check.action.partition(":")[0]
+        )
+        return question, decide(question, policies)
 
-    async def policies(self, caller: Caller | Anonymous, resource_policy: Policy | None) -> PolicySet:
-        """Every policy that a decision about the caller looks at."""
-        session = None if isinstance(caller, Anonymous) else caller.session
+    async def policies(
+        self,
+        caller: Caller | Anonymous,
+        resource_policy: Policy | None,
+        *,
+        resource_account: str | None = None,
+        service: str = "",
+    ) -> PolicySet:
+        """Every policy that a decision about the caller looks at.
+
+        resource_account: the resource's owner; None means the caller's account. service: of the action.
+        """
         policies = _own_policies(caller)
-        if session is not None or resource_policy is not None:
-            policies = PolicySet(
-                identity=policies.identity,
-                session=None if session is None else await self._session_policies(session),
-                resource=resource_policy,
-            )
-        return policies
+        session = policies.session
+        if not isinstance(caller, Anonymous) and caller.session is not None and caller.session.policy_arns:
+            session = await self._session_policies(caller.session)
+        resource_control = await self._resource_control(caller, resource_account, service)
+        if resource_policy is None and resource_control is None and session is policies.session:
+            return policies
+        return PolicySet(
+            identity=policies.identity,
+            session=session,
+            boundary=policies.boundary,
+            resource=resource_policy,
+            service_control=policies.service_control,
+            resource_control=resource_control,
+            scope=policies.scope,
+        )
+
+    async def _resource_control(
+        self, caller: Caller | Anonymous, resource_account: str | None, service: str
+    ) -> Levels | None:
+        """Those of the resource's account. The management account has none, and no resource of IAM's."""
+        if service in _NOT_RESOURCE_CONTROLLED:
+            return None
+        if isinstance(caller, Caller) and resource_account in (None, caller.account.account_id):
+            account: Account | None = caller.account
+        else:
+            account = None if resource_account is None else await self._identities.account(resource_account)
+        return None if account is None or account.management else account.resource_control
 
     async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
-        """The session policies in force; None if none was passed, which is not the same as an empty list."""
-        if session.session_policy is None and not session.policy_arns:
+        """The session policies in force, inline and managed together. A root session's task is no such policy."""
+        if session.kind == ROOT_TASK:
             return None
-        policies = []
-        if session.session_policy is not None:
-            policies.append(session_policy(session.session_policy))
+        policies = list(_inline_session_policies(session) or ())
         for arn in session.policy_arns:
             managed = await self._identities.managed_policy(arn)
             # A managed policy deleted since grants nothing; the others still do.
-            if managed is not None and managed.account_id == session.account_id:
+            if managed is not None and managed.account_id in (session.account_id, names.AWS):
                 policies.append(managed.session_policy)
         return tuple(policies)
 
@@ -111,9 +146,17 @@ def session_policy(text: str) -> Policy:
     return Policy.parse(text, PolicyKind.SESSION, id="session policy", stored=True)
 
 
-def denied(question: Request, decision: Decision) -> ServiceError:
+def denied(question: Request, decision: Decision, check: Check) -> ServiceError:
     """The AccessDenied answer of the Query protocol for a decision that does not allow."""
+    if check.tells_nothing:
+        return unauthorized(question.principal.arn, check.action, check.resource)
     return access_denied(decision.denial_message(question))
+
+
+def unauthorized(caller_arn: str | None, action: str, resource: str | None) -> ServiceError:
+    """The AccessDenied answer that says nothing of policies, nor whether the resource exists."""
+    on = "" if resource is None else f" on resource: {resource}"
+    return access_denied(f"User: {caller_arn} is not authorized to perform: {action}{on}")
 
 
 def request_context(caller: Caller | Anonymous, request: RawRequest, region: str) -> dict[str, ContextValue]:
@@ -131,6 +174,9 @@ def request_context(caller: Caller | Anonymous, request: RawRequest, region: str
     }
     if region:
         context["aws:requestedregion"] = region
+    if isinstance(caller, Caller) and caller.session is not None and caller.session.mfa_authenticated is not None:
+        age = request.received - caller.session.mfa_authenticated
+        context["aws:multifactorauthage"] = str(int(age.total_seconds()))
     for name, value in request.headers:
         if name == b"user-agent":
             context["aws:useragent"] = value.decode("latin-1")
@@ -142,19 +188,26 @@ def request_context(caller: Caller | Anonymous, request: RawRequest, region: str
 @lru_cache(limits.SESSIONS_CACHED)
 def _own_context(caller: Caller | Anonymous) -> Mapping[str, ContextValue]:
     """What the caller itself brings to every request. A Caller never changes: after a change there is another."""
-    context: dict[str, ContextValue] = {
+    context: dict[str, ContextValue] = {}
+    session = None if isinstance(caller, Anonymous) else caller.session
+    if session is not None:
+        # What a session brings of its own is put down first: it can stand in for nothing of what follows.
+        context |= session.context
+    context |= {
         "aws:viaawsservice": "false",
         "aws:principaltype": _PRINCIPAL_TYPES[caller.principal.kind],
         "aws:userid": caller.user_id,
     }
     if isinstance(caller, Anonymous):
         return context
-    context["aws:principalarn"] = caller.principal.arn or ""
+    role = caller.role
+    # For a role session the key is the role's ARN; the session's is in the Principal element alone.
+    context["aws:principalarn"] = (caller.principal.arn or "") if role is None else role.arn
     context["aws:principalaccount"] = caller.account.account_id
     context["aws:principalisawsservice"] = "false"
-    if caller.session is not None:
-        context |= _session_context(caller.session)
-    elif caller.user is not None:
+    if session is not None:
+        context |= _session_context(session)
+    if caller.user is not None and caller.principal.kind is PrincipalKind.USER:
         context["aws:username"] = caller.user.name
     for key, tag in _principal_tags(caller).items():
         context[f"aws:principaltag/{key}"] = tag
@@ -163,22 +216,50 @@ def _own_context(caller: Caller | Anonymous) -> Mapping[str, ContextValue]:
 
 @lru_cache(limits.SESSIONS_CACHED)
 def _own_policies(caller: Caller | Anonymous) -> PolicySet:
-    """The identity-based policies of the caller or of its session's issuer, which are part of the Caller."""
+    """The policies that are part of the Caller: of the user or role, of its account, and in the text of its session."""
     if isinstance(caller, Anonymous):
         return PolicySet()
-    return PolicySet(identity=_ROOT_MAY if caller.user is None else caller.user.policies)
+    holder = caller.user if caller.role is None else caller.role
+    session = caller.session
+    return PolicySet(
+        identity=_ROOT_MAY if holder is None else holder.policies,
+        boundary=None if holder is None else holder.boundary,
+        session=None if session is None else _inline_session_policies(session),
+        service_control=None if caller.account.management else caller.account.service_control,
+        scope=None if session is None else _scope(session),
+    )
+
+
+def _inline_session_policies(session: Session) -> tuple[Policy, ...] | None:
+    """None if none was passed, which is not the same as an empty list."""
+    return None if session.session_policy is None else (session_policy(session.session_policy),)
+
+
+def _scope(session: Session) -> Levels | None:
+    """What narrows the session beside session policies: the task of a root session, then each scope-down policy."""
+    levels: list[tuple[Policy, ...]] = []
+    if session.kind == ROOT_TASK:
+        levels.append(tuple([TASK_POLICIES[arn] for arn in session.policy_arns if arn in TASK_POLICIES]))
+    levels += [(session_policy(text),) for text in session.scope_policies]
+    return tuple(levels) or None
 
 
 def _session_context(session: Session) -> dict[str, ContextValue]:
-    return {
+    context: dict[str, ContextValue] = {
         "aws:tokenissuetime": _times(int(session.issued.timestamp()))[0],
-        "aws:multifactorauthpresent": "false",  # GetFederationToken takes no MFA code
+        "aws:multifactorauthpresent": "false" if session.mfa_authenticated is None else "true",
     }
+    if session.source_identity is not None:
+        context["aws:sourceidentity"] = session.source_identity
+    if session.kind == ROOT_TASK:
+        context["aws:assumedroot"] = "true"
+    return context
 
 
 def _principal_tags(caller: Caller) -> Mapping[str, str]:
-    """By lower-case key: the user's tags, overridden by the session's. Tag keys are compared without case."""
-    tags = {} if caller.user is None else {key.lower(): value for key, value in caller.user.tags.items()}
+    """By lower-case key: the user's or role's tags, overridden by the session's. Keys are compared without case."""
+    holder = caller.user if caller.role is None else caller.role
+    tags = {} if holder is None else {key.lower(): value for key, value in holder.tags.items()}
     if caller.session is not None:
         tags |= {key.lower(): value for key, value in caller.session.tags.items()}
     return tags
