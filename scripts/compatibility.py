@@ -64,14 +64,26 @@ def data_plane(service: Service, rows: Mapping[str, s3_catalog.Row]) -> Iterator
     yield "| operation | permission | more, if the request has | refused with 501 |\n|---|---|---|---|"
     for name in sorted(rows):
         row = rows[name]
-        permission = f"`{row.action}`" + (f" (with a version: `{row.version_action}`)" if row.version_action else "")
+        permission = s3_permission(row)
         further: dict[str, list[str]] = {}
-        for parameter, action in row.further.items():
-            further.setdefault(action, []).append(parameter)
+        for parameter, actions in row.further.items():
+            for action in actions:
+                further.setdefault(action, []).append(parameter)
         more = "; ".join([f"{', '.join(names)}: `{action}`" for action, names in further.items()])
         refused = ", ".join(unknown_parameters(service.operations[name], row))
         yield f"| {name} | {permission} | {more or '–'} | {refused or '–'} |"
     yield not_served(service, rows)
+
+
+def s3_permission(row: s3_catalog.Row) -> str:
+    plain = [row.action, *(row.also or ())[:1]]
+    versioned = [row.version_action, *(row.also or ())[1:]] if row.version_action else []
+    said = " and ".join([f"`{action}`" for action in plain])
+    if versioned:
+        said += f" (with a version: {' and '.join([f'`{action}`' for action in versioned])})"
+    if row.copies:
+        said += "; `s3:GetObject` or `s3:GetObjectVersion` on the source"
+    return said + ("; each object by itself" if row.decides_by_key else "")
 
 
 def unknown_parameters(operation: Operation, row: s3_catalog.Row) -> list[str]:

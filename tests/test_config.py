@@ -12,7 +12,7 @@ KEYS = {"DAYPASS_S3_BACKEND_ACCESS_KEY_ID": "gateway", "DAYPASS_S3_BACKEND_SECRE
 def test_the_defaults_need_a_data_directory_only(tmp_path: Path) -> None:
     settings = load({"data": str(tmp_path)}, {})
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8420, 1)
-    assert settings.backend is None
+    assert settings.backends == ()
     assert settings.regions == frozenset()
 
 
@@ -35,10 +35,10 @@ def test_a_named_configuration_file_is_read_and_must_exist(tmp_path: Path) -> No
 
 def test_the_backend_comes_with_its_own_keys_which_do_not_show(tmp_path: Path) -> None:
     settings = load({"data": str(tmp_path), "s3_backend": "http://127.0.0.1:9000/"}, KEYS)
-    assert settings.backend is not None
-    assert settings.backend.url == "http://127.0.0.1:9000"
-    assert settings.backend.region == "us-east-1"
-    assert settings.backend.secret.reveal() == "hunter2hunter2"
+    (backend,) = settings.backends
+    assert (backend.url, backend.region) == ("http://127.0.0.1:9000", "us-east-1")
+    assert (backend.buckets, backend.keeps_dots) == (("*",), False)
+    assert backend.secret.reveal() == "hunter2hunter2"
     assert "hunter2" not in repr(settings)
 
 

@@ -14,17 +14,18 @@ from daypass import config
 from daypass.config import Settings
 from daypass.edge.api import Api, ServedService
 from daypass.edge.asgi import Application, Receive, Scope, Send, utc_now
+from daypass.edge.backends import Backends, ChosenBackend
 from daypass.edge.gateway import Gateway
 from daypass.edge.upstream import Upstream
 from daypass.service import iam, sts
 from daypass.service.actions import Ports
 from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
-from daypass.service.caller import may_call_iam
 from daypass.store import open_store
 from daypass.store.audit import FileAuditLog
 from daypass.store.entropy import SystemEntropy
 from daypass.wire import model
+from daypass.wire.s3_address import Addressing
 
 _log: Final = logging.getLogger("daypass")
 
@@ -66,10 +67,12 @@ class Daypass:
         self._running.push_async_callback(store.close)
         audit = FileAuditLog(settings.data / "audit.jsonl")
         self._running.callback(audit.close)
-        upstream = None
-        if settings.backend is not None:
-            upstream = Upstream(settings.backend)
+        backends = []
+        for backend in settings.backends:
+            upstream = Upstream(backend)
             self._running.push_async_callback(upstream.close)
+            backends.append(ChosenBackend(upstream, backend.buckets, backend.keeps_dots))
+        chosen = Backends(backends)
 
         entropy = SystemEntropy()
         ports = Ports(store.identities, store.directory, entropy, store.key_ring)
@@ -77,8 +80,8 @@ class Daypass:
         authorizer = Authorizer(store.identities)
         api = Api(
             services={
-                "sts": ServedService(model.load("sts"), sts.ACTIONS),
-                "iam": ServedService(model.load("iam"), iam.ACTIONS, may_call_iam),
+                "sts": ServedService(model.load("sts"), sts.ACTIONS, admits_federated_users=True),
+                "iam": ServedService(model.load("iam"), iam.ACTIONS, admits_federated_users=False),
             },
             authenticator=authenticator,
             authorizer=authorizer,
@@ -86,7 +89,12 @@ class Daypass:
             audit=audit,
         )
         gateway = Gateway(
-            ports=ports, authenticator=authenticator, authorizer=authorizer, audit=audit, upstream=upstream
+            ports=ports,
+            authenticator=authenticator,
+            authorizer=authorizer,
+            audit=audit,
+            backends=chosen,
+            addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
         )
         application = Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
         _quiet_the_collector()

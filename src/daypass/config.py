@@ -7,16 +7,19 @@ A value comes from the first of: the command's option, the environment variable 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from daypass.names import Secret
+from daypass import limits
+from daypass.names import Secret, is_account_id
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8420"
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -32,12 +35,34 @@ class Backend:
     """The S3-compatible store behind the gateway, and the keys that are the gateway's own there.
 
     url: scheme, host and port; no path.
+    buckets: patterns of the names of the buckets that are on it; the first backend that one fits is a bucket's own.
+    keeps_dots: whether it stores keys with `.` and `..` segments as they are; else they are refused.
     """
 
     url: str
     access_key_id: str
     secret: Secret
     region: str
+    buckets: tuple[str, ...] = ("*",)
+    keeps_dots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A rule by which buckets that a backend has already become an account's. buckets: a pattern of names."""
+
+    buckets: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerListener:
+    """Where the authorizer listens: a Unix socket, or a loopback address with the token that its askers present."""
+
+    socket: Path | None
+    host: str
+    port: int
+    token: Secret | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +72,27 @@ class Settings:
     data: the directory that `daypass init` made.
     host, port: where to listen; port 0 lets the system choose.
     workers: processes that share the port and the store.
-    backend: None if no S3 backend is configured; S3 requests are then refused.
+    backends: in the order in which they are asked for a bucket; with none of them S3 requests are refused.
+    s3_domains: below which a Host names a bucket; in lower case.
+    adoptions: of buckets that Daypass does not know yet; the first that fits a name counts.
+    trusted_proxies: whose X-Forwarded-For and X-Forwarded-Proto are believed.
     regions: the valid regions of a credential scope; empty means any well-formed one.
+    authorizer: None if nobody may ask for decisions alone.
     """
 
     data: Path
     host: str
     port: int
     workers: int
-    backend: Backend | None
+    backends: tuple[Backend, ...]
     regions: frozenset[str]
+    s3_domains: tuple[str, ...] = ()
+    adoptions: tuple[Adoption, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    authorizer: AuthorizerListener | None = None
 
+
+_BACKENDS: Final = "backend"  # [[backend]] of the file, one for each of several
 
 _NAMES: Final = (
     "data",
@@ -68,6 +103,12 @@ _NAMES: Final = (
     "s3_backend_access_key_id",
     "s3_backend_secret_access_key",
     "s3_backend_region",
+    "s3_backend_keeps_dots",
+    "s3_domains",
+    "s3_adopt",
+    "trusted_proxies",
+    "authorizer_listen",
+    "authorizer_token",
 )
 
 
@@ -96,8 +137,12 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
         host=host,
         port=port,
         workers=_workers(values.get("workers", 1)),
-        backend=_backend(values),
+        backends=_backends(values),
         regions=_regions(values.get("regions", ())),
+        s3_domains=_domains(values.get("s3_domains", ())),
+        adoptions=_adoptions(values.get("s3_adopt", ())),
+        trusted_proxies=_networks(values.get("trusted_proxies", ())),
+        authorizer=_authorizer(values),
     )
 
 
@@ -118,7 +163,7 @@ def _read_file(named: str | None, data: Any) -> dict[str, Any]:
         raise SettingsError(f"the configuration file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration file {path} is not TOML: {error}") from None
-    unknown = sorted(set(values) - set(_NAMES))
+    unknown = sorted(set(values) - {*_NAMES, _BACKENDS})
     if unknown:
         raise SettingsError(f"{path}: unknown setting `{unknown[0]}`; known are {', '.join(_NAMES)}")
     return values
@@ -132,6 +177,40 @@ def _listen(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _authorizer(values: Mapping[str, Any]) -> AuthorizerListener | None:
+    text, token = values.get("authorizer_listen"), values.get("authorizer_token")
+    if not text:
+        if token:
+            raise SettingsError("DAYPASS_AUTHORIZER_TOKEN does nothing without --authorizer-listen")
+        return None
+    if token is not None and len(str(token)) < limits.AUTHORIZER_TOKEN_CHARS:
+        raise SettingsError(f"DAYPASS_AUTHORIZER_TOKEN needs at least {limits.AUTHORIZER_TOKEN_CHARS} characters")
+    secret = None if token is None else Secret(str(token))
+    if str(text).startswith("unix:"):
+        path = Path(str(text).removeprefix("unix:"))
+        if not path.is_absolute():
+            raise SettingsError(f"`{text}` is no socket; write unix: and an absolute path")
+        return AuthorizerListener(path, "", 0, secret)
+    host, port = _listen(str(text))
+    if not _is_loopback(host) or port == 0:
+        raise SettingsError(
+            f"the authorizer does not listen on `{text}`: it answers questions about anybody, so it takes a loopback "
+            "address with a port, such as 127.0.0.1:8421, or a socket, such as unix:/run/daypass/authorizer.sock"
+        )
+    if secret is None:
+        raise SettingsError(
+            "an authorizer on TCP needs DAYPASS_AUTHORIZER_TOKEN, which its askers present; a Unix socket does not"
+        )
+    return AuthorizerListener(None, host, port, secret)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _workers(value: Any) -> int:
     text = str(value)
     if not text.isdecimal() or not 1 <= int(text) <= 256:
@@ -139,30 +218,121 @@ def _workers(value: Any) -> int:
     return int(text)
 
 
+def _listed(value: Any) -> list[Any]:
+    """The items of a list in the file, or of a text with commas or spaces."""
+    return [item for item in value.replace(",", " ").split() if item] if isinstance(value, str) else list(value)
+
+
 def _regions(value: Any) -> frozenset[str]:
-    regions = [item for item in value.replace(",", " ").split() if item] if isinstance(value, str) else list(value)
+    regions = _listed(value)
     for region in regions:
         if not isinstance(region, str) or _REGION.fullmatch(region) is None:
             raise SettingsError(f"`{region}` is no region name; write one such as us-east-1")
     return frozenset(regions)
 
 
-def _backend(values: Mapping[str, Any]) -> Backend | None:
-    url = values.get("s3_backend")
-    if not url:
-        return None
+# ---- the S3 gateway ----------------------------------------------------------------------------------------
+
+_DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
+_BUCKETS: Final = re.compile(r"[a-z0-9.*?-]+")  # a pattern of bucket names
+
+
+def _domains(value: Any) -> tuple[str, ...]:
+    domains = [str(domain).lower().strip(".") for domain in _listed(value)]
+    for domain in domains:
+        if _DOMAIN.fullmatch(domain) is None:
+            raise SettingsError(f"`{domain}` is no domain for buckets' hosts; write one such as s3.example.com")
+    return tuple(sorted(domains, key=len, reverse=True))  # of two that fit, the longer one is meant
+
+
+def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = []
+    for text in _listed(value):
+        try:
+            networks.append(ipaddress.ip_network(str(text)))
+        except ValueError:
+            raise SettingsError(f"`{text}` is no network of trusted proxies; write one such as 10.0.0.0/8") from None
+    return tuple(networks)
+
+
+def _adoptions(value: Any) -> tuple[Adoption, ...]:
+    found = []
+    for rule in _listed(value):
+        buckets, _, account_id = str(rule).partition("=")
+        if _BUCKETS.fullmatch(buckets) is None or not is_account_id(account_id):
+            raise SettingsError(f"`{rule}` is no rule to adopt buckets; write one such as data-*=123456789012")
+        found.append(Adoption(buckets, account_id))
+    return tuple(found)
+
+
+def _backends(values: Mapping[str, Any]) -> tuple[Backend, ...]:
+    """Those of the file in their order, and the one that has settings of its own, for the buckets of no other."""
+    tables = values.get(_BACKENDS, ())
+    if not isinstance(tables, list | tuple) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError("several S3 backends are written as one [[backend]] each")
+    found = [_backend_of_file(table) for table in tables]
+    if values.get("s3_backend"):
+        found.append(
+            _backend(
+                values["s3_backend"],
+                values.get("s3_backend_access_key_id"),
+                values.get("s3_backend_secret_access_key"),
+                values.get("s3_backend_region", "us-east-1"),
+                says="set DAYPASS_S3_BACKEND_ACCESS_KEY_ID and DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY",
+                keeps_dots=_flag(values.get("s3_backend_keeps_dots", False)),
+            )
+        )
+    return tuple(found)
+
+
+def _backend_of_file(table: Mapping[str, Any]) -> Backend:
+    known = {"url", "access_key_id", "secret_access_key", "region", "buckets", "keeps_dots"}
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise SettingsError(f"[[backend]]: unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
+    buckets = tuple(_listed(table.get("buckets", ["*"])))
+    for pattern in buckets:
+        if not isinstance(pattern, str) or _BUCKETS.fullmatch(pattern) is None:
+            raise SettingsError(f"[[backend]]: `{pattern}` is no pattern of bucket names; write one such as logs-*")
+    return _backend(
+        table.get("url", ""),
+        table.get("access_key_id"),
+        table.get("secret_access_key"),
+        table.get("region", "us-east-1"),
+        says="set access_key_id and secret_access_key in its [[backend]]",
+        keeps_dots=_flag(table.get("keeps_dots", False)),
+        buckets=buckets,
+    )
+
+
+def _backend(
+    url: Any,
+    access_key_id: Any,
+    secret: Any,
+    region: Any,
+    *,
+    says: str,
+    keeps_dots: bool,
+    buckets: tuple[str, ...] = ("*",),
+) -> Backend:
     parts = urlsplit(str(url))
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
         raise SettingsError(f"`{url}` is no S3 backend; write its URL without a path, such as http://127.0.0.1:9000")
     if parts.username is not None:
-        raise SettingsError("the S3 backend's keys do not go into its URL; set DAYPASS_S3_BACKEND_ACCESS_KEY_ID")
-    access_key_id, secret = values.get("s3_backend_access_key_id"), values.get("s3_backend_secret_access_key")
+        raise SettingsError(f"the S3 backend's keys do not go into its URL; {says}")
     if not access_key_id or not secret:
-        raise SettingsError(
-            "the S3 backend needs its own keys: set DAYPASS_S3_BACKEND_ACCESS_KEY_ID and "
-            "DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY"
-        )
-    region = str(values.get("s3_backend_region", "us-east-1"))
-    if _REGION.fullmatch(region) is None:
-        raise SettingsError(f"`{region}` is no region name; set DAYPASS_S3_BACKEND_REGION to one such as us-east-1")
-    return Backend(f"{parts.scheme}://{parts.netloc}", str(access_key_id), Secret(str(secret)), region)
+        raise SettingsError(f"the S3 backend needs its own keys: {says}")
+    if _REGION.fullmatch(str(region)) is None:
+        raise SettingsError(f"`{region}` is no region name; write one such as us-east-1 for the S3 backend")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return Backend(origin, str(access_key_id), Secret(str(secret)), str(region), buckets, keeps_dots)
+
+
+def _flag(value: Any) -> bool:
+    match str(value).lower():
+        case "true" | "1" | "yes":
+            return True
+        case "false" | "0" | "no" | "":
+            return False
+        case other:
+            raise SettingsError(f"`{other}` is neither true nor false")

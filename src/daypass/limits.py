@@ -26,6 +26,18 @@ TOKENS_PER_KEY: Final = 2**56  # their 192-bit salts then meet with probability 
 TOKEN_COMPRESS_BYTES: Final = 1_024  # policy and tags beyond this are deflated
 SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, kept per worker
 
+# --- web identity and SAML ----------------------------------------------------------------------------------
+WEB_IDENTITY_TOKEN_CHARS: Final = 20_000  # clientTokenType.max in the STS model
+WEB_IDENTITY_LEEWAY_SECONDS: Final = 300  # on the times in a token or an assertion, either way
+JWKS_KEYS: Final = 200  # of one provider: IAM takes 100 RSA keys and 100 of elliptic curves
+IDP_DOCUMENT_BYTES: Final = 262_144  # of a discovery document or key set; 200 keys with certificates have some 200 KB
+IDP_DOCUMENT_SECONDS: Final = 5  # to fetch one of them, from its name's resolution to its last byte
+IDP_CONNECTIONS: Final = 16  # per worker
+ISSUERS_CACHED: Final = 1_024  # providers whose keys a worker keeps
+ISSUER_KEYS_SECONDS: Final = 900  # until a provider's keys are fetched anew
+ISSUER_REFETCH_SECONDS: Final = 60  # between two fetches that an unknown key id asks for
+ISSUER_RETRY_SECONDS: Final = 5  # between two fetches when the last one failed
+
 # --- request heads ------------------------------------------------------------------------------------------
 REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound under h11, nginx has 40 KiB
 REQUEST_HEAD_SECONDS: Final = 30  # to send a whole head; nginx's client_header_timeout is 60, Apache's is 20
@@ -114,6 +126,9 @@ CLIENT_DRAIN_SECONDS: Final = 2
 UPSTREAM_ERROR_BYTES: Final = 65_536  # of a backend's error body
 CHUNK_BYTES_MIN: Final = 8_192  # of an aws-chunked chunk but the last; S3's InvalidChunkSizeError
 CHUNK_LINE_BYTES: Final = 512  # of a chunk's header or a trailer; the longest in use has 100
+FORM_FIELDS_BYTES: Final = 20_480  # of a browser's form before its file; S3 API Reference, "POST Object"
+FORM_WHOLE_BYTES: Final = 1_048_576  # a form up to this may have fields after its file
+POST_POLICY_CONDITIONS: Final = 200  # of a browser upload's policy; S3 states no number
 CHUNK_TRAILERS: Final = 4  # before the checksum's reader, which knows one, sees them
 
 # --- sign-in and console -------------------------------------------------------------------------------------

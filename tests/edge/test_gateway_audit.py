@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from daypass.config import Backend
+from daypass.edge.backends import Backends, ChosenBackend
 from daypass.edge.gateway import Gateway
 from daypass.edge.upstream import Upstream
 from daypass.names import Secret
@@ -87,7 +88,7 @@ def exchange(
                     authenticator=Authenticator(store.identities, store.key_ring),
                     authorizer=Authorizer(store.identities),
                     audit=disk,
-                    upstream=upstream,
+                    backends=Backends([ChosenBackend(upstream)]),
                 )
                 keys = Keys(engine.root_key_id, engine.root_secret.reveal())
                 headers = raw_s3.signed_headers(keys, method, f"http://daypass{target}") if signed else {}

@@ -142,20 +142,22 @@ def test_the_key_that_was_decided_on_is_the_key_that_is_asked_for(
 @pytest.mark.parametrize(
     "target",
     [
-        "key?acl",
-        "key?tagging",
+        "key?torrent",
+        "key?annotation",
+        "?abac",
+        "?metadataTable",
+        "?session",
         "key?acl&tagging",
+        "key?uploadId=1&tagging",
+        "?lifecycle&tagging",
         "key?frobnicate",
         "key?versionId=1&versionId=2",
-        "key?uploadId=1",
         "../other/key",
         "%2e%2e/other",
         "a/..%2Fb",
         "?list-type=2&prefix=a&prefix=b",
-        "?list-type=2&fetch-owner=true",
         "?list-type=2&x=1",
-        "?versions",
-        "?uploads",
+        "?versions&uploads",
     ],
 )
 def test_what_is_not_served_never_reaches_the_backend(server: Daypass, recorder: RecordingBackend, target: str) -> None:
@@ -170,7 +172,6 @@ def test_headers_that_a_store_keeps_for_itself_are_refused(
     """MinIO CVE-2026-34204: replication headers accepted from clients."""
     for name in ("x-amz-replication-status", "x-amz-bucket-replication", "x-amz-copy-source-if-match", "x-amz-foo"):
         assert put(server, session, **{name: "REPLICA"}).code == "NotImplemented"
-    assert put(server, session, **{"x-amz-copy-source": "/other/key"}).code == "NotImplemented"
     assert recorder.requests == []
 
 

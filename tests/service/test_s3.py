@@ -10,7 +10,6 @@ from support.s3_exchanges import ROOT, exchange, refusal
 @pytest.mark.parametrize(
     ("method", "target", "headers"),
     [
-        ("PUT", "/bucket/k", {"x-amz-server-side-encryption-customer-algorithm": "AES256"}),
         ("PUT", "/bucket/k", {"x-amz-request-payer": "requester"}),
         ("PUT", "/bucket/k", {"x-amz-write-offset-bytes": "1"}),
         ("PUT", "/bucket/k", {"x-amz-object-lock-event-hold": "ON"}),
@@ -34,7 +33,6 @@ def test_a_parameter_that_the_model_has_and_the_row_has_not_is_refused(
         ("PUT", "/bucket/k", {"x-amz-grant-read": "id=1"}, ROOT, ("AccessControlListNotSupported", 400)),
         ("PUT", "/bucket", {"x-amz-acl": "public-read"}, ROOT, ("InvalidBucketAclWithObjectOwnership", 400)),
         ("GET", "/bucket/k?response-expires=x", {}, ANONYMOUS, ("InvalidRequest", 400)),
-        ("GET", "/bucket?list-type=2&fetch-owner=true", {}, ROOT, ("NotImplemented", 501)),
     ],
 )
 def test_an_enforced_parameter_is_enforced(

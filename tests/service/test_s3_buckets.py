@@ -12,6 +12,7 @@ import pytest
 
 from daypass.errors import ServiceError
 from daypass.policy import Principal, PrincipalKind
+from daypass.service import s3_documents
 from daypass.service.caller import Caller
 from daypass.service.ports import Account
 from daypass.service.s3_buckets import OWN, BucketPorts, OutcomeUnknown, canonical_user_id, location_constraint
@@ -33,6 +34,7 @@ class Backend:
     """
 
     buckets: set[str] = field(default_factory=set)
+    objects: set[tuple[str, str]] = field(default_factory=set)
     fails: dict[str, Exception] = field(default_factory=dict)
     makes_all_the_same: bool = False
 
@@ -41,7 +43,7 @@ class Backend:
             raise self.fails["has"]
         return name in self.buckets
 
-    async def create_bucket(self, name: str, at: datetime) -> None:
+    async def create_bucket(self, name: str, at: datetime, *, object_lock: bool = False) -> None:
         if "create" in self.fails:
             if self.makes_all_the_same:
                 self.buckets.add(name)
@@ -52,6 +54,10 @@ class Backend:
         if "delete" in self.fails:
             raise self.fails["delete"]
         self.buckets.discard(name)
+
+    async def find_object(self, bucket: str, key: str, version_id: str | None, at: datetime) -> None:
+        if (bucket, key) not in self.objects:
+            raise s3_error("NoSuchKey")
 
 
 @dataclass
@@ -71,7 +77,9 @@ class World:
         bucket = None
         if call.bucket is not None and not row.makes_bucket:
             bucket = await self.ports.identities.bucket(call.bucket)
-        return await OWN[operation](self.ports, S3Exchange(request, "id", None, caller, call, row, bucket, document))
+        root = s3_documents.read(row, document)
+        exchange = S3Exchange(request, "id", None, caller, call, row, bucket, document, root)
+        return await OWN[operation](self.ports, exchange)
 
     async def refused(self, operation: str, target: str, account: str = ACCOUNT) -> str:
         with pytest.raises(ServiceError) as refused:
@@ -229,7 +237,8 @@ def test_a_canonical_user_id_is_one_accounts_alone_and_stays_as_it_is() -> None:
     ],
 )
 def test_the_region_is_read_from_the_configuration(document: bytes, region: str | None) -> None:
-    assert location_constraint(document) == region
+    root = s3_documents.read(ROWS["CreateBucket"], document)
+    assert location_constraint(root) == region
 
 
 @pytest.mark.parametrize(
@@ -252,5 +261,5 @@ def test_the_region_is_read_from_the_configuration(document: bytes, region: str 
 )
 def test_a_configuration_that_says_anything_else_is_refused(document: bytes, code: str) -> None:
     with pytest.raises(ServiceError) as refused:
-        location_constraint(document)
+        location_constraint(s3_documents.read(ROWS["CreateBucket"], document))
     assert refused.value.code == code

@@ -8,8 +8,10 @@ import pytest
 from daypass.names import Secret
 from daypass.policy import Policy, PolicyKind
 from daypass.service import s3_checks
+from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Caller
-from daypass.service.ports import Bucket, ManagedPolicy, User
+from daypass.service.ports import AuditRecord, Bucket, ManagedPolicy, User
+from daypass.service.s3 import S3Access
 from daypass.token import Session
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
 from support.memory import MemoryIdentities
@@ -176,7 +178,8 @@ def test_a_retention_date_that_cannot_be_read_is_refused(date: str) -> None:
     ids=["twice", "case", "escape", "11"],
 )
 def test_tags_that_no_condition_key_could_stand_for_are_refused(header: str) -> None:
-    assert refusal(s3_checks.read_tags, header) == ("InvalidTag", 400)
+    tagged = exchange("PUT", "/bucket/k", {"x-amz-tagging": header})
+    assert refusal(s3_checks.checks, tagged) == ("InvalidTag", 400)
 
 
 # ---- tags that the object has already ----------------------------------------------------------------------
@@ -201,10 +204,16 @@ def session(document: str | None, arns: tuple[str, ...] = ()) -> Session:
 
 def tags_are_asked_for(caller: Caller, target: str = "/bucket/k", method: str = "GET", bucket: Bucket = BUCKET) -> bool:
     identities = MemoryIdentities()
-    managed = Policy.parse(PLAIN_POLICY, PolicyKind.SESSION, id="m")
+    managed = Policy.parse(TAG_POLICY, PolicyKind.SESSION, id="m")
     identities.managed_policies["arn:tags"] = ManagedPolicy("arn:tags", ACCOUNT.account_id, TAG_POLICY, managed)
     asking = exchange(method, target, caller=caller, bucket=bucket)
-    return asyncio.run(s3_checks.asks_for_object_tags(asking, identities))
+    access = S3Access(Authorizer(identities), NoAudit())
+    return asyncio.run(access.asks_for_object_tags(asking, s3_checks.actions_of(asking), bucket))
+
+
+class NoAudit:
+    def write(self, record: AuditRecord) -> None:
+        raise AssertionError("nothing is decided here")
 
 
 def test_an_objects_tags_are_asked_for_wherever_a_policy_speaks_of_them() -> None:
@@ -213,7 +222,7 @@ def test_an_objects_tags_are_asked_for_wherever_a_policy_speaks_of_them() -> Non
     assert not tags_are_asked_for(plain)
     assert tags_are_asked_for(replace(ROOT, user=user(TAG_POLICY)))
     assert tags_are_asked_for(replace(plain, session=session(TAG_POLICY)))
-    assert tags_are_asked_for(replace(plain, session=session(TAG_POLICY.upper())))
+    assert tags_are_asked_for(replace(plain, session=session(TAG_POLICY.replace("Existing", "EXISTING"))))
     assert tags_are_asked_for(replace(plain, session=session(TAG_POLICY.replace("Tag/", "\\u0054ag/"))))
     assert tags_are_asked_for(replace(plain, session=session(PLAIN_POLICY, ("arn:gone", "arn:tags"))))
     assert not tags_are_asked_for(replace(plain, session=session(PLAIN_POLICY)))
@@ -251,4 +260,4 @@ def test_only_what_the_row_forwards_is_forwarded_and_tags_as_the_policy_saw_them
         [("x-amz-tagging", "a%20b=c"), ("x-amz-meta-colour", "blue")],
     )
     query, _ = s3_checks.forwarded(exchange("GET", "/bucket?list-type=2&fetch-owner=false&prefix=a"))
-    assert query == [("list-type", "2"), ("prefix", "a")]
+    assert query == [("list-type", "2"), ("fetch-owner", "false"), ("prefix", "a")]

@@ -10,6 +10,7 @@ import pytest
 
 from daypass.errors import ServiceError
 from daypass.policy import Principal, PrincipalKind
+from daypass.service import s3_documents
 from daypass.service.caller import Anonymous, Caller
 from daypass.service.ports import Account, Bucket
 from daypass.service.s3 import refuse_unserved
@@ -17,6 +18,7 @@ from daypass.service.s3_catalog import ROWS
 from daypass.service.s3_checks import S3Exchange
 from daypass.wire.http import RawRequest
 from daypass.wire.s3 import read_call
+from daypass.wire.s3_address import read_copy_source
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD, Claim
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -58,6 +60,8 @@ def exchange(
     signed: Claim | None = None,
     bucket: Bucket | None = BUCKET,
     learned: Mapping[str, str] | None = None,
+    document: bytes = b"",
+    source_bucket: Bucket | None = None,
 ) -> S3Exchange:
     path, _, query = target.encode().partition(b"?")
     pairs = tuple((name.encode(), value.encode()) for name, value in (headers or {}).items())
@@ -66,7 +70,20 @@ def exchange(
     row = ROWS[call.operation.name]
     refuse_unserved(call, row)
     proven = None if isinstance(caller, Anonymous) else signed or claim()
-    return S3Exchange(request, "id", proven, caller, call, row, bucket, b"", learned or {})
+    return S3Exchange(
+        request=request,
+        request_id="id",
+        claim=proven,
+        caller=caller,
+        call=call,
+        row=row,
+        bucket=bucket,
+        document=document,
+        root=s3_documents.read(row, document) if document else None,
+        source=read_copy_source(call.headers["x-amz-copy-source"]) if row.copies else None,
+        source_bucket=source_bucket,
+        learned=learned or {},
+    )
 
 
 def refusal(work: Any, *arguments: Any, **named: Any) -> tuple[str, int]:

@@ -10,7 +10,7 @@ Source: S3's service model (output headers); S3 API Reference, "Error responses"
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -24,7 +24,8 @@ from daypass.service.s3_buckets import OutcomeUnknown
 from daypass.wire import s3_xml
 from daypass.wire.http import Headers
 from daypass.wire.model import Operation
-from daypass.wire.s3 import S3Call, encode_path, encode_query
+from daypass.wire.s3 import S3Call, encode_query
+from daypass.wire.s3_address import encode_path
 from daypass.wire.s3_errors import s3_error
 
 EMPTY_HASH: Final = sha256(b"").hexdigest()
@@ -38,29 +39,52 @@ _PASSED_ON: Final = frozenset(
         "BucketNotEmpty",
         "ConditionalRequestConflict",
         "EntityTooLarge",
+        "EntityTooSmall",
+        "IllegalVersioningConfigurationException",
         "IncompleteBody",
         "InvalidArgument",
+        "InvalidBucketState",
         "InvalidDigest",
         "InvalidObjectState",
+        "InvalidPart",
+        "InvalidPartOrder",
         "InvalidRange",
         "InvalidRequest",
         "InvalidStorageClass",
         "InvalidTag",
+        "InvalidTargetBucketForLogging",
         "KeyTooLongError",
+        "MalformedXML",
         "MetadataTooLarge",
         "MethodNotAllowed",
         "NoSuchBucket",
+        "NoSuchConfiguration",
         "NoSuchKey",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchObjectLockConfiguration",
+        "NoSuchTagSet",
+        "NoSuchUpload",
         "NoSuchVersion",
+        "NoSuchWebsiteConfiguration",
         "NotImplemented",
+        "ObjectLockConfigurationNotFoundError",
+        "ObjectNotInActiveTierError",
         "OperationAborted",
         "PreconditionFailed",
+        "ReplicationConfigurationNotFoundError",
+        "RestoreAlreadyInProgress",
+        "ServerSideEncryptionConfigurationNotFoundError",
         "SlowDown",
     }
 )
 
 # Of these alone the backend's words are passed on too: what is wrong with the argument only it knows.
-_IN_ITS_WORDS: Final = frozenset({"BadDigest", "InvalidArgument", "InvalidRequest", "InvalidTag", "NotImplemented"})
+_IN_ITS_WORDS: Final = frozenset(
+    {"BadDigest", "InvalidArgument", "InvalidRequest", "InvalidTag", "MalformedXML", "NotImplemented"}
+)
+
+# Who may do these may still be refused by a backend that holds the object for its retention period.
+_OBJECT_LOCK_REFUSES: Final = frozenset({"DeleteObject", "PutObjectLegalHold", "PutObjectRetention"})
 
 # An answer to HEAD has no body to read a code from.
 _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
@@ -94,26 +118,43 @@ def unavailable(failure: UpstreamFailure) -> ServiceError:
     return s3_error("ServiceUnavailable", _UNAVAILABLE)
 
 
-async def error_of(response: UpstreamResponse, target: str, **details: str) -> ServiceError:
-    """The error that an answer of the backend becomes. It is a failure of ours unless the code is the client's affair.
+async def error_of(response: UpstreamResponse, call: S3Call | None, **details: str) -> ServiceError:
+    """The error that an answer of the backend becomes.
 
-    target: "service", "bucket" or "object".
+    call: what was asked for a client; None for a question of Daypass's own about a bucket.
     details: elements of the error's body, such as BucketName and Key.
     """
     try:
         body = await response.read(limits.UPSTREAM_ERROR_BYTES)
     except UpstreamFailure as failure:
         return unavailable(failure)
+    return error_from(response.status, body, call, details)
+
+
+def error_from(status: int, body: bytes, call: S3Call | None, details: Mapping[str, str]) -> ServiceError:
+    """As error_of, of a body that was read. It is a failure of ours unless the code is the client's affair."""
     code, message = _read(body)
     if code is None:
-        code = "NoSuchBucket" if response.status == 404 and target == "bucket" else _BY_STATUS.get(response.status)
+        of_bucket = call is None or call.target == "bucket"
+        code = "NoSuchBucket" if status == 404 and of_bucket else _BY_STATUS.get(status)
         message = None
+    if code == "AccessDenied" and call is not None and call.operation.name in _OBJECT_LOCK_REFUSES:
+        return s3_error("AccessDenied", "Access Denied because object protected by object lock.", **details)
     if code in _PASSED_ON:
         return s3_error(code, message if code in _IN_ITS_WORDS else None, **details)
-    _log.error(
-        "the S3 backend answered %d %s to the gateway: %s", response.status, code or "without a code", message or "-"
-    )
+    _log.error("the S3 backend answered %d %s to the gateway: %s", status, code or "without a code", message or "-")
     return s3_error("ServiceUnavailable", _BROKEN_OFF)
+
+
+def inner_error(code: str | None, message: str | None) -> tuple[str, str]:
+    """The code and the text of an error about one of several objects, as a client may have them."""
+    if code == "AccessDenied":
+        return code, "Access Denied because object protected by object lock."
+    if code in _PASSED_ON:
+        error = s3_error(code, message if code in _IN_ITS_WORDS else None)
+        return code, error.message or ""
+    _log.error("the S3 backend answered %s about one object: %s", code or "no code", message or "-")
+    return "InternalError", "We encountered an internal error. Please try again."
 
 
 def _read(body: bytes) -> tuple[str | None, str | None]:
@@ -127,16 +168,18 @@ def _read(body: bytes) -> tuple[str | None, str | None]:
     return root.text_of("Code"), root.text_of("Message") or None
 
 
-async def object_tags(upstream: Upstream, call: S3Call, at: datetime) -> dict[str, str]:
-    """The tags that the call's object has now; none if there is no such object.
+async def object_tags(
+    upstream: Upstream, bucket: str, key: str, version_id: str | None, at: datetime
+) -> dict[str, str]:
+    """The tags that the object has now; none if there is no such object.
 
     Raises:
         ServiceError: the backend did not say; without knowing, nothing that depends on tags can be allowed.
     """
-    version = [("versionId", call.query["versionId"])] if "versionId" in call.query else []
+    version = [] if version_id is None else [("versionId", version_id)]
     request = UpstreamRequest(
         method="GET",
-        path=encode_path(call.bucket, call.key),
+        path=encode_path(bucket, key),
         query=encode_query([("tagging", ""), *version]),
         headers=(),
         payload_hash=EMPTY_HASH,
@@ -166,27 +209,32 @@ def _tags(root: s3_xml.Element) -> dict[str, str]:
 
 
 class BackendBuckets:
-    """service.s3_buckets.BucketBackend over the backend's S3 API."""
+    """service.s3_buckets.BucketBackend over the backends' S3 API.
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    upstream_of: the backend that a bucket of the name is on.
+    """
+
+    def __init__(self, upstream_of: Callable[[str], Upstream]) -> None:
+        self._upstream_of = upstream_of
 
     async def has_bucket(self, name: str, at: datetime) -> bool:
         try:
-            async with self._upstream.exchange(_bucket_request("HEAD", name, at)) as response:
+            async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
                 if response.status == 404:
                     return False
                 # 403: another's of the same name. 3xx: another region's.
                 if response.status < 500:
                     return True
-                raise await error_of(response, "bucket")
+                raise await error_of(response, None)
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
 
-    async def create_bucket(self, name: str, at: datetime) -> None:
-        document = _bucket_configuration(self._upstream.region)
+    async def create_bucket(self, name: str, at: datetime, *, object_lock: bool = False) -> None:
+        upstream = self._upstream_of(name)
+        document = _bucket_configuration(upstream.region)
+        request = _bucket_request("PUT", name, at, document, object_lock=object_lock)
         try:
-            async with self._upstream.exchange(_bucket_request("PUT", name, at, document), document) as response:
+            async with upstream.exchange(request, document) as response:
                 if response.status == 200:
                     return
                 if response.status >= 500:
@@ -202,23 +250,48 @@ class BackendBuckets:
             error = unavailable(failure)
             raise OutcomeUnknown if failure.reached else error from None
 
+    async def find_object(self, bucket: str, key: str, version_id: str | None, at: datetime) -> None:
+        version = [] if version_id is None else [("versionId", version_id)]
+        request = UpstreamRequest(
+            method="HEAD",
+            path=encode_path(bucket, key),
+            query=encode_query(version),
+            headers=(),
+            payload_hash=EMPTY_HASH,
+            content_length=None,
+            at=at,
+        )
+        try:
+            async with self._upstream_of(bucket).exchange(request) as response:
+                if response.status == 404:
+                    raise s3_error("NoSuchKey" if version_id is None else "NoSuchVersion", Key=key)
+                if response.status != 200:
+                    raise await error_of(response, None, Key=key)
+        except UpstreamFailure as failure:
+            raise unavailable(failure) from None
+
     async def delete_bucket(self, name: str, at: datetime) -> None:
         try:
-            async with self._upstream.exchange(_bucket_request("DELETE", name, at)) as response:
+            async with self._upstream_of(name).exchange(_bucket_request("DELETE", name, at)) as response:
                 if 200 <= response.status < 300 or response.status == 404:
                     return
-                raise await error_of(response, "bucket", BucketName=name)
+                raise await error_of(response, None, BucketName=name)
         except UpstreamFailure as failure:
             error = unavailable(failure)
             raise OutcomeUnknown if failure.reached else error from None
 
 
-def _bucket_request(method: str, name: str, at: datetime, document: bytes = b"") -> UpstreamRequest:
+def _bucket_request(
+    method: str, name: str, at: datetime, document: bytes = b"", *, object_lock: bool = False
+) -> UpstreamRequest:
+    headers: Headers = ((b"content-type", b"application/xml"),) if document else ()
+    if object_lock:
+        headers = (*headers, (b"x-amz-bucket-object-lock-enabled", b"true"))
     return UpstreamRequest(
         method=method,
         path=encode_path(name, None),
         query=b"",
-        headers=((b"content-type", b"application/xml"),) if document else (),
+        headers=headers,
         payload_hash=sha256(document).hexdigest(),
         content_length=len(document) if method == "PUT" else None,
         at=at,

@@ -1,30 +1,36 @@
 """The operations that the backend answers: a new request to it, and its answer to the client, streaming both ways.
 
-Owns what the backend's request is made of and what its answer becomes. Whether the call is allowed was decided before.
+Owns what the backend's request is made of and what its answer becomes. Whether the call is allowed was decided before;
+what a document of the backend becomes is edge.relay's.
 
-Source: S3 API Reference, "GetObject" ("Permissions": who learns that a key is missing); RFC 9110 for HEAD and 304.
+Source: S3 API Reference, each operation's page; RFC 9110 for HEAD and 304.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
+from collections.abc import AsyncIterator
 from typing import Final
 
+from daypass.edge import relay
 from daypass.edge.backend import EMPTY_HASH, error_of, shown_headers, unavailable
-from daypass.edge.client import Client, ClientGone, ProvenBody, request_ids
+from daypass.edge.body import ObjectBody
+from daypass.edge.client import Client, ClientGone, request_ids
 from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest, UpstreamResponse
 from daypass.errors import ServiceError
 from daypass.service.s3 import S3Access
-from daypass.service.s3_catalog import Body
-from daypass.service.s3_checks import S3Exchange, forwarded, listing_check
+from daypass.service.s3_catalog import Answer, Body
+from daypass.service.s3_checks import S3Exchange, forwarded, forwarded_document
 from daypass.wire.http import Headers
-from daypass.wire.s3 import S3Call, encode_path, encode_query
+from daypass.wire.s3 import S3Call, encode_query
+from daypass.wire.s3_address import encode_path
 from daypass.wire.s3_errors import s3_error
 
 _log: Final = logging.getLogger("daypass")
 
-_STREAMS: Final = frozenset({"GetObject", "ListObjectsV2"})  # whose answer has a body that is passed through
-_HIDES_KEYS: Final = frozenset({"GetObject", "HeadObject"})  # whose 404 tells what ListBucket would
+_SUCCESSES: Final = frozenset({200, 202, 204, 206, 304})  # 202: a restore that has begun
 
 
 class Forwarder:
@@ -34,40 +40,42 @@ class Forwarder:
         self._upstream = upstream
         self._access = access
 
-    async def forward(self, exchange: S3Exchange, client: Client, body: ProvenBody, payload_hash: str) -> None:
+    async def forward(self, exchange: S3Exchange, client: Client, body: ObjectBody | None) -> None:
         """Asks the backend, and passes its answer on.
 
-        body: the client's, for an operation that streams one; payload_hash: what was declared of it.
+        body: the client's, for an operation that streams one; else None.
 
         Raises:
             ServiceError: the backend's error, or what broke the exchange off before an answer had begun.
             ClientGone: the client left, or the answer broke off after it had begun.
         """
-        streams = exchange.row.body is Body.STREAM and not body.complete
+        content = forwarded_document(exchange) if body is None else await body.ready()
+        request = _upstream_request(exchange, body, content)
         try:
-            async with self._upstream.exchange(
-                _upstream_request(exchange, client, payload_hash), body.chunks() if streams else b""
-            ) as response:
+            async with self._upstream.exchange(request, content) as response:
                 await self._relay(exchange, client, body, response)
         except UpstreamFailure as failure:
-            # What broke it off on our side is the reason, not what the backend's connection then said.
-            if body.fault is not None:
-                raise body.fault from None
             raise unavailable(failure) from None
 
-    async def _relay(self, exchange: S3Exchange, client: Client, body: ProvenBody, response: UpstreamResponse) -> None:
+    async def _relay(
+        self, exchange: S3Exchange, client: Client, body: ObjectBody | None, response: UpstreamResponse
+    ) -> None:
         call = exchange.call
-        if response.status not in (200, 204, 206, 304):
+        if response.status not in _SUCCESSES:
             raise await self._backend_error(exchange, response)
-        if not body.complete:
+        if body is not None and not body.complete:
             # A success before all was sent and proven is none: nobody knows what it stored.
             _log.error("the S3 backend answered %d before it had the whole body", response.status)
             raise s3_error("ServiceUnavailable", "The storage behind this service did not take the whole object.")
-        status = response.status if response.status in (206, 304) else call.operation.response_status
+        status = response.status if response.status in (202, 206, 304) else call.operation.response_status
         headers = (*shown_headers(call.operation, response.headers), *request_ids(exchange.request_id))
         if call.operation.name == "HeadBucket" and exchange.bucket is not None:
             headers = _with(headers, b"x-amz-bucket-region", exchange.bucket.region)
-        if call.operation.name in _STREAMS and status != 304:
+        if status != 304 and relay.reads_whole(exchange):
+            answer = await self._document(exchange, response)
+            headers = _with(headers, b"content-type", "application/xml")
+            await client.answer(status, _with(headers, b"content-length", str(len(answer))), answer)
+        elif exchange.row.answer is Answer.STREAM and status != 304:
             await self._stream(client, status, _streamed_headers(call, headers, response), response)
         elif exchange.request.method == "HEAD" and status != 304:
             await client.answer(status, headers)
@@ -91,28 +99,41 @@ class Forwarder:
                 raise ClientGone from None
             await client.send(b"", more=False)
 
+    async def _document(self, exchange: S3Exchange, response: UpstreamResponse) -> bytes:
+        try:
+            return await relay.document(exchange, response)
+        except ServiceError as error:
+            raise await self._access.told(exchange, error) from None
+
     async def _backend_error(self, exchange: S3Exchange, response: UpstreamResponse) -> ServiceError:
-        """The backend's error, but a missing key only to one who could have listed it. (GetObject, "Permissions")"""
+        """The backend's error, but a missing key only to one who could have listed it."""
         call = exchange.call
         details = {"Key": call.key} if call.key is not None else {"BucketName": exchange.bucket_name}
-        error = await error_of(response, call.target, **details)
-        tells = error.status == 404 and call.operation.name in _HIDES_KEYS
-        if tells and not await self._access.allows(exchange, listing_check(exchange)):
-            return s3_error("AccessDenied")
-        return error
+        return await self._access.told(exchange, await error_of(response, call, **details))
 
 
-def _upstream_request(exchange: S3Exchange, client: Client, payload_hash: str) -> UpstreamRequest:
-    """A new request from parsed values. The backend gets the declared hash, and so proves it once more."""
-    call, row = exchange.call, exchange.row
+def _upstream_request(
+    exchange: S3Exchange, body: ObjectBody | None, content: bytes | AsyncIterator[bytes]
+) -> UpstreamRequest:
+    """A new request from parsed values. The backend gets the declared hash of a body that streams, and so proves it
+    once more; a document was proven, and has the hash of what was written anew."""
+    call = exchange.call
     query, headers = forwarded(exchange)
+    payload_hash, content_length = EMPTY_HASH, None
+    if body is not None:
+        payload_hash, content_length = body.payload_hash, body.length
+        headers = body.object_headers(headers)
+    elif exchange.row.body is Body.DOCUMENT and isinstance(content, bytes):
+        payload_hash, content_length = hashlib.sha256(content).hexdigest(), len(content)
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        headers += [("content-md5", base64.b64encode(md5).decode("ascii")), ("content-type", "application/xml")]
     return UpstreamRequest(
         method=exchange.request.method,
         path=encode_path(call.bucket, call.key),
         query=encode_query(query),
         headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
-        payload_hash=payload_hash if row.body is Body.STREAM else EMPTY_HASH,
-        content_length=client.content_length if row.body is Body.STREAM else None,
+        payload_hash=payload_hash,
+        content_length=content_length,
         at=exchange.request.received,
     )
 

@@ -14,46 +14,47 @@ from typing import Final
 
 from daypass import limits
 from daypass.edge.backend import BackendBuckets, object_tags
+from daypass.edge.backends import Backends
+from daypass.edge.body import ObjectBody
 from daypass.edge.client import (
     Client,
     ClientGone,
-    ProvenBody,
     Receive,
     Send,
     check_payload_hash,
     host_id,
     request_ids,
 )
+from daypass.edge.deletion import delete_objects
 from daypass.edge.forward import Forwarder
-from daypass.edge.upstream import Upstream
 from daypass.errors import ServiceError
-from daypass.service import s3_checks
-from daypass.service.actions import Check, Ports
+from daypass.service import s3_checks, s3_delete, s3_documents
+from daypass.service.actions import Check, ContextValue, Ports
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
-from daypass.service.ports import AuditLog, AuditRecord
+from daypass.service.ports import AuditLog, AuditRecord, Bucket
 from daypass.service.s3 import S3Access, enforce, refuse_unserved
-from daypass.service.s3_buckets import OWN, BucketPorts, check_document, location_constraint
+from daypass.service.s3_buckets import OWN, BucketPorts, location_constraint
 from daypass.service.s3_catalog import ROWS, Body, Row
 from daypass.service.s3_checks import S3Exchange
 from daypass.wire import s3_xml
-from daypass.wire.http import Headers, RawRequest
-from daypass.wire.s3 import read_call
+from daypass.wire.checksums import CONTENT_MD5, TRAILER, Checksums, read_checksums
+from daypass.wire.chunked import ChunkSignatures
+from daypass.wire.http import Headers, RawRequest, RawResponse
+from daypass.wire.payload import BodyMode, Payload, read_payload
+from daypass.wire.s3 import S3Call, read_call
+from daypass.wire.s3_address import PATH_STYLE, Addressing, CopySource, read_copy_source
 from daypass.wire.s3_errors import not_implemented, s3_error
-from daypass.wire.sigv4 import UNSIGNED_PAYLOAD, Claim, SignatureFault, shown
+from daypass.wire.sigv4 import Claim, SignatureFault, shown
 
 _log: Final = logging.getLogger("daypass")
 
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
 class Gateway:
-    """The S3 API in front of one backend.
-
-    upstream: None if no backend is configured; every request is then refused.
-    """
+    """The S3 API in front of its backends. With none of them, every request is refused."""
 
     def __init__(
         self,
@@ -62,12 +63,15 @@ class Gateway:
         authenticator: Authenticator,
         authorizer: Authorizer,
         audit: AuditLog,
-        upstream: Upstream | None,
+        backends: Backends,
+        addressing: Addressing = PATH_STYLE,
     ) -> None:
         self._ports = ports
         self._authenticator = authenticator
         self._access = S3Access(authorizer, audit)
-        self._upstream = upstream
+        self._backends = backends
+        self._bucket_ports = BucketPorts(ports.identities, ports.directory, BackendBuckets(backends.of))
+        self._addressing = addressing
 
     async def handle(
         self, request: RawRequest, claim: Claim | SignatureFault | None, request_id: str, receive: Receive, send: Send
@@ -105,67 +109,158 @@ class Gateway:
         trail: _Trail,
     ) -> None:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
-        if self._upstream is None:
+        if self._backends.none:
             raise not_implemented("no S3 backend is configured here")
         if isinstance(claim, SignatureFault):
             raise service_error(claim, "s3")
         # 1. What is asked: an operation that the model knows and that is served, with parameters that are acted on.
-        call = read_call(request, presigned=claim is not None and claim.location == "query")
+        presigned = claim is not None and claim.location == "query"
+        call = read_call(request, presigned=presigned, addressing=self._addressing)
         trail.operation = call.operation.name
         row = ROWS.get(call.operation.name)
-        if row is None:
+        if row is None or (row.own and call.operation.name not in OWN):
             raise not_implemented(f"{call.operation.name} is not served")
         refuse_unserved(call, row)
 
         # 2. Who asks.
         _check_service(claim)
-        payload_hash = _payload_hash(request, claim)
+        payload = read_payload(request, claim)
         caller: Caller | Anonymous = ANONYMOUS
+        signatures = None
         if claim is not None:
-            caller = await self._authenticator.authenticate(request, claim, payload_hash)
+            caller, key = await self._authenticator.prove(request, claim, payload.declared)
+            signatures = ChunkSignatures(key, claim.amz_date, claim.signature)
         trail.caller = caller
 
         # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
-        proof = None if payload_hash == UNSIGNED_PAYLOAD else payload_hash
-        _check_body(request, row, client)
-        document = b"" if row.body is Body.STREAM else await _document(request, row, client, proof)
-        made = row.makes_bucket or call.bucket is None
-        bucket = None if made else await self._ports.identities.bucket(call.bucket or "")
+        _check_body(request, row, client, payload)
+        document = b"" if row.body is Body.STREAM else await _document(request, call, row, client, payload)
+        bucket = None if row.makes_bucket or call.bucket is None else await self._bucket(call.bucket)
         exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document)
-        exchange = replace(exchange, learned=await self._learned(self._upstream, exchange))
+        if document or row.body is Body.DOCUMENT:
+            exchange = replace(exchange, root=s3_documents.read(row, document))
+        if row.copies:
+            exchange = await self._with_source(exchange)
 
         # 4. May the caller: one decision function for every operation; each decision is on record before we go on.
+        if row.decides_by_key:
+            wanted = s3_delete.read(exchange)
+            trail.recorded = True
+            upstream = self._backends.of(exchange.bucket_name)
+            answer = await delete_objects(exchange, wanted, upstream, self._access, self._addressing)
+            await self._answer(client, request_id, answer)
+            return
+        exchange = await self._with_learned(exchange)
         required = s3_checks.checks(exchange)
         trail.recorded = True
         await self._access.require(exchange, required)
+        if exchange.root is not None:
+            await self._require_for_document(exchange)
+        if exchange.source is not None:
+            exchange = await self._require_source(exchange, exchange.source)
         trail.recorded, trail.check = False, required[0]
         enforce(exchange)
 
         # 5. Do it, and 6. say it.
         own = OWN.get(call.operation.name)
         if own is not None:
-            ports = BucketPorts(self._ports.identities, self._ports.directory, BackendBuckets(self._upstream))
-            answer = await own(ports, exchange)
-            headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
-            await client.answer(answer.status, headers, answer.body)
+            try:
+                answer = await own(self._bucket_ports, exchange)
+            except ServiceError as error:
+                raise await self._access.told(exchange, error) from None
+            await self._answer(client, request_id, answer)
         else:
             trail.recorded = True  # what the backend refuses is its answer, not a decision of ours
-            body = ProvenBody(client, proof)
+            body = None
+            if row.body is Body.STREAM:
+                body = ObjectBody(client, payload, _object_checksums(request, call), signatures)
             try:
-                await Forwarder(self._upstream, self._access).forward(exchange, client, body, payload_hash)
+                forwarder = Forwarder(self._backends.of(exchange.bucket_name), self._access)
+                await forwarder.forward(exchange, client, body)
             except ServiceError as error:
-                trail.recorded = error is not body.fault
+                trail.recorded = body is None or error is not body.fault
                 raise
 
-    async def _learned(self, upstream: Upstream, exchange: S3Exchange) -> dict[str, str]:
-        """The condition keys that are not in the request's head."""
+    async def _answer(self, client: Client, request_id: str, answer: RawResponse) -> None:
+        headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
+        await client.answer(answer.status, headers, answer.body)
+
+    async def _bucket(self, name: str) -> Bucket | None:
+        return await self._ports.identities.bucket(name)
+
+    # ---- what the decision needs to know beside the request's head ----
+
+    async def _with_learned(self, exchange: S3Exchange) -> S3Exchange:
+        """The exchange with the condition keys that are not in the request's head."""
         if exchange.row.makes_bucket:
-            constraint = location_constraint(exchange.document)
-            return {} if constraint is None else {"s3:locationconstraint": constraint}
-        if await s3_checks.asks_for_object_tags(exchange, self._ports.identities):
-            tags = await object_tags(upstream, exchange.call, exchange.request.received)
-            return s3_checks.object_tag_context(tags)
-        return {}
+            constraint = location_constraint(exchange.root)
+            return exchange if constraint is None else replace(exchange, learned={"s3:locationconstraint": constraint})
+        actions = s3_checks.actions_of(exchange)
+        call = exchange.call
+        if call.bucket is None or call.key is None:
+            return exchange
+        if not await self._access.asks_for_object_tags(exchange, actions, exchange.bucket):
+            return exchange
+        version_id = call.query.get("versionId")
+        learned = await self._object_tags(exchange, call.bucket, call.key, version_id)
+        return replace(exchange, learned=learned)
+
+    async def _object_tags(
+        self, exchange: S3Exchange, bucket: str, key: str, version_id: str | None
+    ) -> dict[str, ContextValue]:
+        at = exchange.request.received
+        tags = await object_tags(self._backends.of(bucket), bucket, key, version_id, at)
+        return {**s3_checks.object_tag_context(tags)}
+
+    async def _with_source(self, exchange: S3Exchange) -> S3Exchange:
+        """The exchange with the object that it copies from."""
+        source = read_copy_source(exchange.call.headers["x-amz-copy-source"], self._addressing)
+        bucket = await self._bucket(source.bucket)
+        exchange = replace(exchange, source=source, source_bucket=bucket)
+        actions = ("s3:GetObject" if source.version_id is None else "s3:GetObjectVersion",)
+        if not await self._access.asks_for_object_tags(exchange, actions, bucket):
+            return exchange
+        learned = await self._object_tags(exchange, source.bucket, source.key, source.version_id)
+        return replace(exchange, source_learned=learned)
+
+    # ---- permissions on more than the call's address names ----
+
+    async def _require_source(self, exchange: S3Exchange, source: CopySource) -> S3Exchange:
+        """The exchange, if the caller may read what it copies from.
+
+        Raises:
+            ServiceError: AccessDenied, NoSuchBucket; NotImplemented between two backends.
+        """
+        await self._access.require_source(exchange, source)
+        if self._backends.of(source.bucket) is not self._backends.of(exchange.bucket_name):
+            raise not_implemented("a copy from one S3 backend to another is not served")
+        if not s3_checks.copies_tags(exchange):
+            return exchange
+        reading, writing = s3_checks.tag_copy_checks(exchange, source)
+        if await self._access.allows_at_source(exchange, reading) and await self._access.allows(exchange, writing):
+            return exchange
+        # An object without tags needs no permission for them. The copy is asked for with none, so that tags which
+        # the object is given in this very moment do not come along.
+        if await self._object_tags(exchange, source.bucket, source.key, source.version_id):
+            raise s3_error("AccessDenied")
+        return replace(exchange, without_tags=True)
+
+    async def _require_for_document(self, exchange: S3Exchange) -> None:
+        """What a document asks the backend to do elsewhere needs permission there.
+
+        Raises:
+            ServiceError: AccessDenied; InvalidRequest for a bucket of another account or none.
+        """
+        operation = exchange.call.operation.name
+        if exchange.root is None or exchange.bucket is None:
+            return
+        for name in s3_documents.written_buckets(operation, exchange.root):
+            bucket = await self._bucket(name)
+            if bucket is None or bucket.account_id != exchange.bucket.account_id:
+                raise s3_error("InvalidRequest", "The destination bucket must be one of the same account.")
+            await self._access.require_elsewhere(exchange, s3_checks.written_check(exchange, bucket), bucket)
+        for role in s3_documents.roles(operation, exchange.root):
+            await self._access.require_elsewhere(exchange, s3_checks.pass_role_check(role), None)
 
     # ---- refusals ----
 
@@ -246,51 +341,42 @@ def _body_length(request: RawRequest) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-def _payload_hash(request: RawRequest, claim: Claim | None) -> str:
-    """What the request declares of its body: a hash in hexadecimal, or UNSIGNED-PAYLOAD.
-
-    Raises:
-        ServiceError: NotImplemented for bodies in signed or trailed chunks; InvalidArgument.
-    """
-    declared = request.header(b"x-amz-content-sha256") if claim is None else claim.declared_payload_hash
-    match declared:
-        case None | "UNSIGNED-PAYLOAD":
-            return UNSIGNED_PAYLOAD
-        case digest if _SHA256.fullmatch(digest):
-            return digest
-        case mode if mode.startswith("STREAMING-"):
-            raise not_implemented(
-                "bodies in the aws-chunked encoding are not served; send the whole body's SHA-256, or UNSIGNED-PAYLOAD"
-            )
-        case _:
-            raise s3_error(
-                "InvalidArgument",
-                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, or a valid sha256 value.",
-                ArgumentName="x-amz-content-sha256",
-            )
-
-
-def _check_body(request: RawRequest, row: Row, client: Client) -> None:
-    """Raises ServiceError: UnexpectedContent, MissingContentLength, EntityTooLarge, NotImplemented."""
-    length = client.content_length
-    if row.body is Body.NONE and length != 0:
+def _check_body(request: RawRequest, row: Row, client: Client, payload: Payload) -> None:
+    """Raises ServiceError: UnexpectedContent, MissingContentLength, EntityTooLarge, InvalidRequest."""
+    if row.body is Body.NONE and client.content_length != 0:
         raise s3_error("UnexpectedContent")
-    if length is None or (row.body is Body.STREAM and request.header(b"content-length") is None):
+    if payload.mode.is_chunked and row.body is not Body.STREAM:
+        raise s3_error("InvalidRequest", "only objects and parts of them are sent in the aws-chunked encoding")
+    if payload.length is None or (row.body is Body.STREAM and not _says_its_length(request, payload)):
         raise s3_error("MissingContentLength")
     longest = limits.OBJECT_PUT_BYTES if row.body is Body.STREAM else row.document_bytes
-    if length > longest:
-        raise s3_error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(longest))
-    if "aws-chunked" in (request.header(b"content-encoding") or "").lower():
-        raise not_implemented("bodies in the aws-chunked encoding are not served")
+    if payload.length > longest:
+        raise s3_error("EntityTooLarge", ProposedSize=str(payload.length), MaxSizeAllowed=str(longest))
 
 
-async def _document(request: RawRequest, row: Row, client: Client, proof: str | None) -> bytes:
+def _says_its_length(request: RawRequest, payload: Payload) -> bool:
+    return payload.mode.is_chunked or request.header(b"content-length") is not None
+
+
+def _object_checksums(request: RawRequest, call: S3Call) -> Checksums:
+    """Those that come with an object, in its head or, announced there, after it."""
+    trailer = request.header(TRAILER.encode("ascii"))
+    return read_checksums(call.headers if trailer is None else {**call.headers, TRAILER: trailer})
+
+
+async def _document(request: RawRequest, call: S3Call, row: Row, client: Client, payload: Payload) -> bytes:
     """The whole of a small body; empty for an operation without one. What was declared of it is proven."""
-    body = b"".join([chunk async for chunk in client.body()]) if row.body is Body.DOCUMENT else b""
-    check_payload_hash(proof, body)
+    proof = payload.declared if payload.mode is BodyMode.HASHED else None
+    if row.body is Body.NONE:
+        check_payload_hash(proof, b"")
+        return b""
+    declared = {name: value for name, value in call.headers.items() if name in row.enforced}
     content_md5 = request.header(b"content-md5")
-    if content_md5 is not None:
-        check_document(body, {"content-md5": content_md5})
+    checksums = read_checksums(declared if content_md5 is None else {**declared, CONTENT_MD5: content_md5})
+    body = b"".join([chunk async for chunk in client.body()])
+    check_payload_hash(proof, body)
+    checksums.update(body)
+    checksums.verify({})
     return body
 
 

@@ -10,17 +10,28 @@ each operation's page.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from daypass.errors import service_unavailable
+from daypass.errors import ServiceError, service_unavailable
 from daypass.policy import Decision, Outcome, Request
 from daypass.service.actions import Check
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import Anonymous
-from daypass.service.ports import AuditLog, AuditRecord
+from daypass.service.ports import AuditLog, AuditRecord, Bucket
 from daypass.service.s3_catalog import ACL_HEADERS, RESPONSE_OVERRIDES, Row
-from daypass.service.s3_checks import S3Exchange
+from daypass.service.s3_checks import (
+    S3Exchange,
+    has_object_tags,
+    listing_check,
+    source_check,
+    source_listing_check,
+    speaks_of_object_tags,
+)
 from daypass.wire.s3 import S3Call
-from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
+from daypass.wire.s3_address import CopySource
+from daypass.wire.s3_errors import header_not_implemented, s3_error
+
+_MISSING: Final = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 
 def refuse_unserved(call: S3Call, row: Row) -> None:
@@ -49,13 +60,15 @@ def enforce(exchange: S3Exchange) -> None:
     expected_owner = call.headers.get("x-amz-expected-bucket-owner")
     if expected_owner is not None and (bucket is None or bucket.account_id != expected_owner):
         raise s3_error("AccessDenied")
-    for name in sorted(ACL_HEADERS & call.headers.keys()):
+    for name in sorted(ACL_HEADERS & call.headers.keys()) if call.headers else ():
         _enforce_acl(exchange, name, call.headers[name])
-    if isinstance(exchange.caller, Anonymous) and RESPONSE_OVERRIDES & call.query.keys():
+    expected_owner = call.headers.get("x-amz-source-expected-bucket-owner")
+    if expected_owner is not None:
+        source_bucket = exchange.source_bucket
+        if source_bucket is None or source_bucket.account_id != expected_owner:
+            raise s3_error("AccessDenied")
+    if isinstance(exchange.caller, Anonymous) and call.query and RESPONSE_OVERRIDES & call.query.keys():
         raise s3_error("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
-    if call.query.get("fetch-owner", "false") != "false":
-        # The owner that the backend knows is the gateway's own key, never the bucket's owner.
-        raise not_implemented("fetch-owner is not served")
 
 
 def _enforce_acl(exchange: S3Exchange, name: str, value: str) -> None:
@@ -83,20 +96,62 @@ class S3Access:
         Raises:
             ServiceError: AccessDenied; NoSuchBucket, to a caller whose own policies allow the call.
         """
-        for check in required:
-            question, decision = await self._decide(exchange, check)
-            if decision.outcome is not Outcome.ALLOWED:
-                raise s3_error("AccessDenied", await self._denial(exchange, check, question, decision))
+        await self._require(exchange, required, exchange.bucket)
         if exchange.bucket is None and exchange.call.bucket is not None and not exchange.row.makes_bucket:
             raise s3_error("NoSuchBucket", BucketName=exchange.call.bucket)
 
+    async def require_source(self, exchange: S3Exchange, source: CopySource) -> None:
+        """As require, for the object that the call copies from."""
+        await self._require(exchange, [source_check(exchange, source)], exchange.source_bucket)
+        if exchange.source_bucket is None:
+            raise s3_error("NoSuchBucket", BucketName=source.bucket)
+
+    async def require_elsewhere(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> None:
+        """Returns if the caller may do this to another bucket than the call's, or to no bucket at all."""
+        await self._require(exchange, [check], bucket)
+
+    async def _require(self, exchange: S3Exchange, required: Sequence[Check], bucket: Bucket | None) -> None:
+        for check in required:
+            question, decision = await self._decide(exchange, check, bucket)
+            if decision.outcome is not Outcome.ALLOWED:
+                raise s3_error("AccessDenied", await self._denial(exchange, check, question, decision, bucket))
+
     async def allows(self, exchange: S3Exchange, check: Check) -> bool:
         """Whether the caller may do this; the decision is on record when this returns."""
-        _, decision = await self._decide(exchange, check)
+        _, decision = await self._decide(exchange, check, exchange.bucket)
         return decision.outcome is Outcome.ALLOWED
 
-    async def _decide(self, exchange: S3Exchange, check: Check) -> tuple[Request, Decision]:
-        bucket = exchange.bucket
+    async def allows_at_source(self, exchange: S3Exchange, check: Check) -> bool:
+        """As allows, for a question about the bucket that the call copies from."""
+        _, decision = await self._decide(exchange, check, exchange.source_bucket)
+        return decision.outcome is Outcome.ALLOWED
+
+    async def refusal(self, exchange: S3Exchange, check: Check) -> str | None:
+        """None if the caller may do this, else the text of the refusal; the decision is on record."""
+        question, decision = await self._decide(exchange, check, exchange.bucket)
+        if decision.outcome is Outcome.ALLOWED:
+            return None
+        return await self._denial(exchange, check, question, decision, exchange.bucket) or "Access Denied"
+
+    async def told(self, exchange: S3Exchange, error: ServiceError) -> ServiceError:
+        """The error as the caller may have it: that a key is missing is for those who could have listed it.
+        (S3 API Reference, GetObject, "Permissions")"""
+        if error.code not in _MISSING or exchange.call.key is None:
+            return error
+        source = exchange.source
+        if source is not None and not await self.allows_at_source(exchange, source_listing_check(exchange, source)):
+            return s3_error("AccessDenied")
+        if source is None and not await self.allows(exchange, listing_check(exchange)):
+            return s3_error("AccessDenied")
+        return error
+
+    async def asks_for_object_tags(self, exchange: S3Exchange, actions: Sequence[str], bucket: Bucket | None) -> bool:
+        """Whether a decision about one of these actions in the bucket depends on tags that only the backend knows."""
+        if bucket is None or not any(has_object_tags(action) for action in actions):
+            return False
+        return speaks_of_object_tags(await self._authorizer.policies(exchange.caller, bucket.policy))
+
+    async def _decide(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> tuple[Request, Decision]:
         question, decision = await self._authorizer.decide(
             exchange.caller,
             exchange.request,
@@ -108,13 +163,15 @@ class S3Access:
         self.record(exchange, check, decision)
         return question, decision
 
-    async def _denial(self, exchange: S3Exchange, check: Check, question: Request, decision: Decision) -> str | None:
+    async def _denial(
+        self, exchange: S3Exchange, check: Check, question: Request, decision: Decision, bucket: Bucket | None
+    ) -> str | None:
         """The refusal's text: the whole reason to principals of the bucket's own account, as with S3.
 
         Others are told of their own policies only, in the same words for a bucket that is not theirs and for one
         that does not exist.
         """
-        caller, bucket = exchange.caller, exchange.bucket
+        caller = exchange.caller
         if isinstance(caller, Anonymous):
             return None
         if bucket is not None and bucket.account_id == caller.account.account_id:

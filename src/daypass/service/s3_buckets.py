@@ -14,7 +14,6 @@ import base64
 import binascii
 import hashlib
 import re
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from daypass.service.s3_checks import S3Exchange
 from daypass.wire import s3_xml
 from daypass.wire.http import RawResponse
 from daypass.wire.s3_errors import not_implemented, s3_error
+from daypass.wire.s3_xml import Element
 
 DEFAULT_REGION: Final = "us-east-1"  # of a bucket made without a LocationConstraint
 _REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -53,12 +53,16 @@ class BucketBackend(Protocol):
     async def has_bucket(self, name: str, at: datetime) -> bool:
         """Whether there is a bucket of that name, whoever's it is."""
 
-    async def create_bucket(self, name: str, at: datetime) -> None:
-        """Raises ServiceError: it was refused, and is not there; OutcomeUnknown."""
+    async def create_bucket(self, name: str, at: datetime, *, object_lock: bool = False) -> None:
+        """object_lock: with Object Lock, and so with versioning.
+        Raises ServiceError: it was refused, and is not there; OutcomeUnknown."""
 
     async def delete_bucket(self, name: str, at: datetime) -> None:
         """There being none is no error. Raises ServiceError: BucketNotEmpty and whatever else was refused;
         OutcomeUnknown."""
+
+    async def find_object(self, bucket: str, key: str, version_id: str | None, at: datetime) -> None:
+        """Raises ServiceError: NoSuchKey or NoSuchVersion if there is no such object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ async def create_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse
     """Raises ServiceError: BucketAlreadyExists, BucketAlreadyOwnedByYou, TooManyBuckets, NotImplemented…"""
     name, account_id, now = exchange.bucket_name, _account_id(exchange), exchange.request.received
     _refuse_other_ownership(exchange)
-    region = location_constraint(exchange.document) or DEFAULT_REGION
+    object_lock = _asks_for_object_lock(exchange)
+    region = location_constraint(exchange.root) or DEFAULT_REGION
     try:
         await ports.directory.create_bucket(name, account_id, region, now)
     except BucketExists as existing:
@@ -101,7 +106,7 @@ async def create_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse
         raise s3_error("TooManyBuckets") from None
     else:
         await _refuse_foreign_bucket(ports, name, now)
-    await _create_at_backend(ports, name, now)
+    await _create_at_backend(ports, name, now, object_lock=object_lock)
     return RawResponse(200, ((b"location", f"/{name}".encode()),), b"")
 
 
@@ -118,9 +123,9 @@ async def _refuse_foreign_bucket(ports: BucketPorts, name: str, now: datetime) -
         raise s3_error("BucketAlreadyExists", BucketName=name)
 
 
-async def _create_at_backend(ports: BucketPorts, name: str, now: datetime) -> None:
+async def _create_at_backend(ports: BucketPorts, name: str, now: datetime, *, object_lock: bool) -> None:
     try:
-        await ports.backend.create_bucket(name, now)
+        await ports.backend.create_bucket(name, now, object_lock=object_lock)
     except OutcomeUnknown:
         # The row stays: the name remains its owner's, who repeats the call.
         raise s3_error("ServiceUnavailable", "The storage did not answer; please try again.") from None
@@ -136,24 +141,26 @@ def _refuse_other_ownership(exchange: S3Exchange) -> None:
     headers = exchange.call.headers
     if headers.get("x-amz-object-ownership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
         raise not_implemented("access control lists are not served; the only ObjectOwnership is BucketOwnerEnforced")
-    if headers.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
-        raise not_implemented("object lock is not served")
 
 
-def location_constraint(document: bytes) -> str | None:
+def _asks_for_object_lock(exchange: S3Exchange) -> bool:
+    match exchange.call.headers.get("x-amz-bucket-object-lock-enabled", "false").lower():
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            raise s3_error("InvalidArgument", "must be true or false", ArgumentName="x-amz-bucket-object-lock-enabled")
+
+
+def location_constraint(root: Element | None) -> str | None:
     """The region that a CreateBucketConfiguration names; None if it names none.
 
     Raises:
         ServiceError: MalformedXML, InvalidLocationConstraint; NotImplemented for anything else in it.
     """
-    if not document:
+    if root is None:
         return None
-    try:
-        root = s3_xml.parse(document)
-    except s3_xml.MalformedXML:
-        raise s3_error("MalformedXML") from None
-    if root.name != "CreateBucketConfiguration":
-        raise s3_error("MalformedXML")
     region = None
     for element in root.children:
         if element.name != "LocationConstraint":
@@ -249,7 +256,6 @@ def canonical_user_id(account_id: str) -> str:
 async def put_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
     """Raises ServiceError: MethodNotAllowed, MalformedPolicy, BadDigest…"""
     _own_account_only(exchange)
-    check_document(exchange.document, exchange.call.headers)
     name = exchange.bucket_name
     kept = await s3_bucket_policy.accept(exchange.document, name, ports.identities, ports.directory)
     await _set_policy(ports, name, kept)
@@ -284,41 +290,6 @@ def _own_account_only(exchange: S3Exchange) -> None:
     """Whatever a policy says, only principals of the bucket's own account touch its policy. (PutBucketPolicy)"""
     if isinstance(exchange.caller, Anonymous) or _bucket(exchange).account_id != _account_id(exchange):
         raise s3_error("MethodNotAllowed")
-
-
-_CHECKSUMS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
-    {
-        "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4),
-        "x-amz-checksum-sha1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
-        "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
-    }
-)
-
-
-def check_document(document: bytes, headers: Mapping[str, str]) -> None:
-    """Compares a document with the checksums sent beside it.
-
-    Raises:
-        ServiceError: InvalidDigest, BadDigest.
-    """
-    content_md5 = headers.get("content-md5")
-    if content_md5 is not None:
-        md5 = hashlib.md5(document, usedforsecurity=False).digest()
-        if len(_base64(content_md5) or b"") != len(md5):
-            raise s3_error("InvalidDigest")
-        if _base64(content_md5) != md5:
-            raise s3_error("BadDigest")
-    for name, checksum in _CHECKSUMS.items():
-        if name in headers and _base64(headers[name]) != checksum(document):
-            algorithm = name.rpartition("-")[2].upper()
-            raise s3_error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
-
-
-def _base64(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return None
 
 
 def _account_id(exchange: S3Exchange) -> str:

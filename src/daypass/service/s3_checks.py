@@ -9,31 +9,35 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from daypass import limits
 from daypass.errors import ServiceError
 from daypass.names import bucket_arn, object_arn
+from daypass.policy import PolicySet
 from daypass.policy.catalog import actions
+from daypass.service import s3_documents
 from daypass.service.actions import Check, ContextValue
 from daypass.service.caller import Anonymous, Caller
-from daypass.service.ports import Bucket, IdentityReader
+from daypass.service.ports import Bucket
 from daypass.service.s3_catalog import Row
-from daypass.wire import sigv4
+from daypass.wire import s3_xml, sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.s3 import S3Call, encode_query, read_query
+from daypass.wire.s3_address import CopySource
 from daypass.wire.s3_errors import s3_error
+from daypass.wire.s3_xml import Element
 from daypass.wire.sigv4 import Claim
 
 _EXISTING_TAG: Final = "s3:existingobjecttag/"
 _TAGGING: Final = "x-amz-tagging"
+_COPY_SOURCE: Final = "x-amz-copy-source"
 _RETAIN_UNTIL: Final = "x-amz-object-lock-retain-until-date"
-_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,11 @@ class S3Exchange:
     claim: what its signature claimed; None if it bears none.
     bucket: that its address names, as Daypass knows it; None if there is none, or if it is to be made.
     document: the body of an operation that takes a small one; else empty.
+    root: of the document, if it is XML.
+    source: the object that the call copies from; source_bucket: its bucket, None if there is none.
     learned: condition keys that are not in the request's head: from its document, or from the backend.
+    source_learned: those of the source.
+    without_tags: the copy is to have no tags.
     """
 
     request: RawRequest
@@ -54,7 +62,12 @@ class S3Exchange:
     row: Row
     bucket: Bucket | None
     document: bytes = b""
-    learned: Mapping[str, str] = field(default_factory=dict)
+    root: Element | None = None
+    source: CopySource | None = None
+    source_bucket: Bucket | None = None
+    learned: Mapping[str, ContextValue] = field(default_factory=dict)
+    source_learned: Mapping[str, ContextValue] = field(default_factory=dict)
+    without_tags: bool = False
 
     @property
     def bucket_name(self) -> str:
@@ -68,24 +81,78 @@ class S3Exchange:
 
 
 def checks(exchange: S3Exchange) -> tuple[Check, ...]:
-    """Every permission that the call needs: its own action, then one for each parameter that asks for more.
+    """Every permission that the call needs on what its address names: its own action, then one for each parameter
+    that asks for more.
 
     Raises:
         ServiceError: InvalidTag or InvalidArgument, for a header that a condition key is read from.
     """
+    resource, context = _resource(exchange.call), _context(exchange)
+    return tuple([Check(action, resource, context) for action in actions_of(exchange)])
+
+
+def actions_of(exchange: S3Exchange) -> list[str]:
+    """The actions that the call needs on what its address names, each once."""
     row, call = exchange.row, exchange.call
     versioned = row.version_action is not None and "versionId" in call.query
     needed = [row.version_action if versioned and row.version_action else row.action]
-    sent = call.query.keys() | call.headers.keys()
-    needed += [row.further[name] for name in sorted(row.further.keys() & sent)]
-    resource, context = _resource(call), _context(exchange)
-    return tuple([Check(action, resource, context) for action in dict.fromkeys(needed)])
+    if row.also is not None:
+        needed.append(row.also[versioned])
+    if row.further:
+        sent = call.query.keys() | call.headers.keys()
+        for name in sorted(row.further.keys() & sent):
+            needed += row.further[name]
+    return needed if len(needed) == 1 else list(dict.fromkeys(needed))
+
+
+def source_check(exchange: S3Exchange, source: CopySource) -> Check:
+    """The permission to read the object that the call copies from."""
+    context = _source_object_context(exchange, source)
+    action = "s3:GetObject" if source.version_id is None else "s3:GetObjectVersion"
+    return Check(action, object_arn(source.bucket, source.key), context)
+
+
+def tag_copy_checks(exchange: S3Exchange, source: CopySource) -> tuple[Check, Check]:
+    """The permissions to copy the source's tags: to read them there, and to write them here."""
+    context = _source_object_context(exchange, source)
+    action = "s3:GetObjectTagging" if source.version_id is None else "s3:GetObjectVersionTagging"
+    reading = Check(action, object_arn(source.bucket, source.key), context)
+    return reading, Check("s3:PutObjectTagging", _resource(exchange.call), _common_context(exchange))
+
+
+def copies_tags(exchange: S3Exchange) -> bool:
+    """Whether the source's tags go with its copy, which is so unless they are replaced."""
+    directive = exchange.call.headers.get("x-amz-tagging-directive", "COPY")
+    return exchange.call.operation.name == "CopyObject" and directive != "REPLACE"
+
+
+def object_check(exchange: S3Exchange, action: str, key: str, context: Mapping[str, ContextValue]) -> Check:
+    """The permission for an action on another object of the call's bucket than its address names."""
+    return Check(action, object_arn(exchange.bucket_name, key), {**_common_context(exchange), **context})
+
+
+def written_check(exchange: S3Exchange, bucket: Bucket) -> Check:
+    """The permission to have the backend write into a bucket: that of whoever could let anybody write there."""
+    owner: dict[str, ContextValue] = {
+        "aws:resourceaccount": bucket.account_id,
+        "s3:resourceaccount": bucket.account_id,
+    }
+    return Check("s3:PutBucketPolicy", bucket_arn(bucket.name), _signature_context(exchange) | owner)
+
+
+def pass_role_check(role: str) -> Check:
+    return Check("iam:PassRole", role, {"iam:passedtoservice": "s3.amazonaws.com"})
 
 
 def listing_check(exchange: S3Exchange) -> Check:
     """Whether the caller could have listed the call's key, and so may know that it is missing."""
-    context = _owner_context(exchange) | _signature_context(exchange) | {"s3:prefix": exchange.call.key or ""}
+    context = _common_context(exchange) | {"s3:prefix": exchange.call.key or ""}
     return Check("s3:ListBucket", bucket_arn(exchange.bucket_name), context)
+
+
+def source_listing_check(exchange: S3Exchange, source: CopySource) -> Check:
+    """As listing_check, of the object that the call copies from."""
+    return Check("s3:ListBucket", bucket_arn(source.bucket), _source_context(exchange) | {"s3:prefix": source.key})
 
 
 def _resource(call: S3Call) -> str:
@@ -99,30 +166,54 @@ def _resource(call: S3Call) -> str:
 def _context(exchange: S3Exchange) -> dict[str, ContextValue]:
     """S3's condition keys that this request gives, each from a parsed value or from the proven claim."""
     row, call = exchange.row, exchange.call
-    context: dict[str, ContextValue] = {**row.fixed_context, **exchange.learned}
-    context |= _owner_context(exchange)
-    for parameters in (call.query, call.headers):
-        context |= {row.context[name]: value for name, value in parameters.items() if name in row.context}
-    context |= _signature_context(exchange)
+    context = _common_context(exchange)
+    if row.fixed_context:
+        context |= row.fixed_context
+    if exchange.learned:
+        context |= exchange.learned
+    if row.context:
+        for parameters in (call.query, call.headers):
+            for name, value in parameters.items():
+                key = row.context.get(name)
+                if key is not None:
+                    context[key] = value
+    if exchange.root is not None:
+        context |= s3_documents.context(call.operation.name, exchange.root, exchange.request.received)
+    if exchange.source is not None:
+        # Without a slash before it and without a version, however it was spelled: else a Deny could be evaded.
+        context["s3:x-amz-copy-source"] = f"{exchange.source.bucket}/{exchange.source.key}"
     if _TAGGING in call.headers and row.knows(_TAGGING):
-        tags = read_tags(call.headers[_TAGGING])
-        context["s3:requestobjecttagkeys"] = tuple(tags)
-        context |= {f"s3:requestobjecttag/{key.lower()}": value for key, value in tags.items()}
+        context |= s3_documents.tag_context(read_tags(call.headers[_TAGGING]))
     if _RETAIN_UNTIL in call.headers:
-        days = _remaining_days(call.headers[_RETAIN_UNTIL], exchange.request.received)
-        context["s3:object-lock-remaining-retention-days"] = str(days)
+        context |= s3_documents.retention_context(call.headers[_RETAIN_UNTIL], exchange.request.received)
     return context
 
 
-def _owner_context(exchange: S3Exchange) -> dict[str, ContextValue]:
-    """Whose the resource is: the bucket's owner's; the caller's account's, if it is not in a bucket or makes one."""
+def _common_context(exchange: S3Exchange) -> dict[str, ContextValue]:
+    """What every question about the call's bucket has."""
+    context = _signature_context(exchange)
+    # Whose the resource is: the bucket's owner's; the caller's account's, if it is not in a bucket or makes one.
     if exchange.bucket is not None:
         owner = exchange.bucket.account_id
     elif isinstance(exchange.caller, Caller) and (exchange.row.makes_bucket or exchange.call.bucket is None):
         owner = exchange.caller.account.account_id
     else:
-        return {}
-    return {"aws:resourceaccount": owner, "s3:resourceaccount": owner}
+        return context
+    context["aws:resourceaccount"] = context["s3:resourceaccount"] = owner
+    return context
+
+
+def _source_context(exchange: S3Exchange) -> dict[str, ContextValue]:
+    """What every question about the source's bucket has."""
+    context = _signature_context(exchange)
+    if exchange.source_bucket is not None:
+        context["aws:resourceaccount"] = context["s3:resourceaccount"] = exchange.source_bucket.account_id
+    return context
+
+
+def _source_object_context(exchange: S3Exchange, source: CopySource) -> dict[str, ContextValue]:
+    version = {} if source.version_id is None else {"s3:versionid": source.version_id}
+    return {**_source_context(exchange), **exchange.source_learned, **version}
 
 
 def _signature_context(exchange: S3Exchange) -> dict[str, ContextValue]:
@@ -146,34 +237,30 @@ def read_tags(header: str) -> dict[str, str]:
     """The tags of an x-amz-tagging header, in its order.
 
     Raises:
-        ServiceError: InvalidTag; also for keys that differ only in case, which one condition key stands for.
+        ServiceError: InvalidTag.
     """
     try:
-        tags = read_query(header.encode("ascii"))
+        return read_query(header.encode("ascii"))
     except ServiceError:
         raise s3_error("InvalidTag", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded") from None
-    if len({key.lower() for key in tags}) != len(tags):
-        raise s3_error("InvalidTag", "tag keys that differ only in case are not served")
-    if len(tags) > limits.OBJECT_TAGS:
-        raise s3_error("InvalidTag", f"Object tags cannot be greater than {limits.OBJECT_TAGS}")
-    return tags
 
 
-async def asks_for_object_tags(exchange: S3Exchange, identities: IdentityReader) -> bool:
-    """Whether a policy in force speaks of the tags that the object has now. Only the backend knows those; were
-    they left out, a Deny on a tag would never match."""
-    action = actions("s3").get(exchange.row.action.removeprefix("s3:").lower())
-    if exchange.bucket is None or action is None or not action.has_key(_EXISTING_TAG + "any"):
-        return False
-    policies = [] if exchange.bucket.policy is None else [exchange.bucket.policy.text]
-    caller = exchange.caller
-    if isinstance(caller, Caller):
-        policies += [] if caller.user is None else [policy.text for policy in caller.user.policies]
-        if caller.session is not None:
-            policies.append(caller.session.session_policy or "")
-            managed = [await identities.managed_policy(arn) for arn in caller.session.policy_arns]
-            policies += [policy.document for policy in managed if policy is not None]
-    return any(_speaks_of_object_tags(policy) for policy in policies)
+# ---- tags that the object has already ----------------------------------------------------------------------
+
+
+def has_object_tags(action: str) -> bool:
+    """Whether policies can ask about the tags of the object that the action is done to."""
+    found = actions("s3").get(action.removeprefix("s3:").lower())
+    return found is not None and found.has_key(_EXISTING_TAG + "any")
+
+
+def speaks_of_object_tags(policies: PolicySet) -> bool:
+    """Whether a policy in force asks about the tags that an object has. Only the backend knows those; were they
+    left out, a Deny on a tag would never match."""
+    single = [policy for policy in (policies.boundary, policies.resource) if policy is not None]
+    levels = (*(policies.service_control or ()), *(policies.resource_control or ()), *(policies.scope or ()))
+    every = chain(policies.identity, policies.session or (), single, *levels)
+    return any(_speaks_of_object_tags(policy.text) for policy in every)
 
 
 @lru_cache(limits.SESSIONS_CACHED)
@@ -194,22 +281,22 @@ def object_tag_context(tags: Mapping[str, str]) -> dict[str, str]:
     return context
 
 
-def _remaining_days(text: str, now: datetime) -> int:
-    """Whole days of retention that the request asks for, begun ones counted."""
-    try:
-        until = datetime.fromisoformat(text)
-        return math.ceil((until - now) / _DAY)
-    except (ValueError, TypeError, OverflowError):
-        raise s3_error(
-            "InvalidArgument", "The retain until date must be provided in ISO 8601 format", ArgumentName=_RETAIN_UNTIL
-        ) from None
-
-
 def forwarded(exchange: S3Exchange) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The query parameters and the headers that go to the backend: those the row names, as the policy saw them."""
     row, call = exchange.row, exchange.call
-    query = [(name, value) for name, value in call.query.items() if row.forwards(name)]
+    query = list(call.operation.fixed_query)
+    fixed = {name for name, _ in query}
+    query += [(name, value) for name, value in call.query.items() if name not in fixed and row.forwards(name)]
     headers = {name: value for name, value in call.headers.items() if row.forwards(name)}
     if _TAGGING in headers:
         headers[_TAGGING] = encode_query(read_tags(headers[_TAGGING]).items()).decode("ascii")
+    if exchange.source is not None:
+        headers[_COPY_SOURCE] = exchange.source.header()
+    if exchange.without_tags:
+        headers["x-amz-tagging-directive"] = "REPLACE"
     return query, list(headers.items())
+
+
+def forwarded_document(exchange: S3Exchange) -> bytes:
+    """The document that goes to the backend: written anew from what was read."""
+    return b"" if exchange.root is None else s3_xml.write(exchange.root)

@@ -1,10 +1,10 @@
 """S3's REST protocol: method, path, query and headers → S3Call; and the way back, for the request to a backend.
 
-Owns which operation a request is, read from the published model, and the one decoding and the one encoding of
-bucket, key and parameters: what the policy sees is what the backend gets. What the model does not know is refused.
-Path-style addresses only. Who may do it is service's work, the body edge's.
+Owns which operation a request is, read from the published model, and the one decoding and the one encoding of its
+parameters: what the policy sees is what the backend gets. What the model does not know is refused. Bucket and key are
+wire.s3_address's. Who may do it is service's work, the body edge's.
 
-Source: S3 API Reference, "Making requests" and "Object key naming"; S3's service model; RFC 3986 for the escapes.
+Source: S3 API Reference, "Making requests"; S3's service model; RFC 3986 for the escapes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from daypass import limits
 from daypass.wire import model
 from daypass.wire.http import RawRequest
 from daypass.wire.model import Operation
+from daypass.wire.s3_address import PATH_STYLE, Addressing, decoded, read_address
 from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
 
 Target = Literal["service", "bucket", "object"]
@@ -59,6 +59,9 @@ SIGNATURE_PARAMETERS: Final = frozenset(
 # SDKs name themselves here because a browser forbids them User-Agent; it asks for nothing.
 _REMARKS: Final = frozenset({"x-amz-user-agent"})
 
+# Consumed by wire.payload: how the body travels.
+_BODY_HEADERS: Final = frozenset({"x-amz-decoded-content-length", "x-amz-trailer"})
+
 # Headers that narrow a request. Where the operation has no such member they would be dropped, and a caller
 # who believes in them would be served without them: so they are refused.
 _NARROWING: Final = frozenset(
@@ -75,13 +78,6 @@ _NARROWING: Final = frozenset(
 
 _CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
-_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_FORBIDDEN: Final = re.compile("[\0\r\n]")
-
-# S3 User Guide, "General purpose bucket naming rules".
-_BUCKET_NAME: Final = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_BUCKET_NAME_SUFFIXES: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-_IPV4: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +116,11 @@ class _Route:
     def demands(self) -> int:
         return len(self.fixed) + len(self.required_query) + len(self.required_headers)
 
-    def fits(self, query: Mapping[str, str], headers: Mapping[str, list[str]]) -> bool:
+    def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return (
-            all(query.get(name) == value for name, value in self.fixed.items())
-            and self.required_query <= query.keys()
+            self.required_query <= query.keys()
             and self.required_headers <= headers.keys()
+            and all(query.get(name) == value for name, value in self.fixed.items())
         )
 
     def has_header(self, name: str) -> bool:
@@ -135,9 +131,22 @@ class _Route:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """The operations of one method on one target.
+
+    plain: the one that is meant where nothing else is.
+    by_demand: name of a parameter or header → the operations that it is demanded for.
+    """
+
+    routes: tuple[_Route, ...]
+    plain: _Route | None
+    by_demand: Mapping[str, tuple[_Route, ...]]
+
+
 @cache
 def routes() -> Mapping[tuple[str, Target], tuple[_Route, ...]]:
-    """Every operation of the model that a path-style address can mean, the most demanding first."""
+    """Every operation of the model that an address can mean, the most demanding first."""
     table: dict[tuple[str, Target], list[_Route]] = {}
     for operation in model.load("s3").operations.values():
         target = TARGETS.get(operation.path)
@@ -145,6 +154,20 @@ def routes() -> Mapping[tuple[str, Target], tuple[_Route, ...]]:
             table.setdefault((operation.http_method, target), []).append(_route(operation))
     ordered = {address: sorted(found, key=lambda route: -route.demands) for address, found in table.items()}
     return MappingProxyType({address: tuple(found) for address, found in ordered.items()})
+
+
+@cache
+def _addresses() -> Mapping[tuple[str, Target], _Address]:
+    return {address: _address(found) for address, found in routes().items()}
+
+
+def _address(found: tuple[_Route, ...]) -> _Address:
+    by_demand: dict[str, tuple[_Route, ...]] = {}
+    for route in found:
+        for name in (*route.fixed, *route.required_query, *route.required_headers):
+            by_demand[name] = (*by_demand.get(name, ()), route)
+    plain = found[-1] if found[-1].demands == 0 else None
+    return _Address(found, plain, by_demand)
 
 
 def _route(operation: Operation) -> _Route:
@@ -164,7 +187,7 @@ def _route(operation: Operation) -> _Route:
     )
 
 
-def read_call(request: RawRequest, *, presigned: bool) -> S3Call:
+def read_call(request: RawRequest, *, presigned: bool, addressing: Addressing = PATH_STYLE) -> S3Call:
     """The operation that the request asks for.
 
     presigned: whether its claim was read from the query; only then are the parameters of a signature not refused.
@@ -173,11 +196,12 @@ def read_call(request: RawRequest, *, presigned: bool) -> S3Call:
         ServiceError: InvalidURI, InvalidBucketName, KeyTooLongError; NotImplemented or MethodNotAllowed for what
             no operation is; InvalidArgument for what is there twice.
     """
-    bucket, key = read_path(request.path)
+    sent, twice = _by_name(request)
+    bucket, key = read_address(sent.get("host", ""), request.path, addressing)
     target: Target = "service" if bucket is None else "bucket" if key is None else "object"
-    query, sent = read_query(request.query), _by_name(request)
+    query = read_query(request.query) if request.query else {}
     if presigned:
-        query = _without_signature(query, sent)
+        query = _without_signature(query, sent, twice)
     route = _choose(request.method, target, query, sent)
     return S3Call(
         operation=route.operation,
@@ -185,46 +209,7 @@ def read_call(request: RawRequest, *, presigned: bool) -> S3Call:
         bucket=bucket,
         key=key,
         query=MappingProxyType(_own_parameters(route, query)),
-        headers=MappingProxyType(_own_headers(route, sent)),
-    )
-
-
-def read_path(path: bytes) -> tuple[str | None, str | None]:
-    """Bucket and key of a path-style address; None for what it does not name. `/bucket/` names the bucket.
-
-    Raises:
-        ServiceError: InvalidURI, InvalidBucketName, KeyTooLongError.
-    """
-    if not path.startswith(b"/"):
-        raise s3_error("InvalidURI")
-    first, _, rest = path[1:].partition(b"/")
-    if not first and not rest:
-        return None, None
-    bucket = _decoded(first)
-    if not is_bucket_name(bucket):
-        raise s3_error("InvalidBucketName", BucketName=bucket)
-    return bucket, _key(rest) if rest else None
-
-
-def _key(raw: bytes) -> str:
-    key = _decoded(raw)
-    if len(key.encode()) > limits.OBJECT_KEY_BYTES:
-        size = str(len(key.encode()))
-        raise s3_error("KeyTooLongError", Size=size, MaxSizeAllowed=str(limits.OBJECT_KEY_BYTES))
-    # AWS keeps such keys as they are. Many stores resolve them, and then the key that a policy allowed is not
-    # the object that is reached. (SeaweedFS CVE-2026-54917, MinIO CVE-2022-35919, s3proxy CVE-2025-24961)
-    if any(segment in (".", "..") for segment in key.split("/")):
-        raise s3_error("InvalidURI", "a key with a `.` or `..` segment is not served")
-    return key
-
-
-def is_bucket_name(name: str) -> bool:
-    """Whether S3 would let a general purpose bucket be created under that name."""
-    return (
-        _BUCKET_NAME.fullmatch(name) is not None
-        and ".." not in name
-        and not name.endswith(_BUCKET_NAME_SUFFIXES)
-        and _IPV4.fullmatch(name) is None
+        headers=MappingProxyType(_own_headers(route, sent, twice)),
     )
 
 
@@ -240,65 +225,63 @@ def read_query(raw: bytes) -> dict[str, str]:
         if not part:
             continue
         raw_name, _, raw_value = part.partition(b"=")
-        name = _decoded(raw_name)
+        name = decoded(raw_name)
         if name in parameters:
             raise s3_error("InvalidArgument", "a query parameter is given twice", ArgumentName=name)
-        parameters[name] = _decoded(raw_value)
+        parameters[name] = decoded(raw_value)
     return parameters
 
 
-def _decoded(raw: bytes) -> str:
-    """Percent-escapes replaced once, the bytes read as UTF-8.
-
-    NUL, CR and LF are refused everywhere: none of our backends' formats and headers is safe with them.
-    """
-    if _BROKEN_ESCAPE.search(raw):
-        raise s3_error("InvalidURI")
-    try:
-        text = unquote_to_bytes(raw).decode("utf-8")
-    except UnicodeDecodeError:
-        raise s3_error("InvalidURI") from None
-    if _FORBIDDEN.search(text):
-        raise s3_error("InvalidURI")
-    return text
+def _by_name(request: RawRequest) -> tuple[dict[str, str], set[str]]:
+    """The headers as text by name, and the names that are there twice."""
+    sent: dict[str, str] = {}
+    twice: set[str] = set()
+    for raw_name, value in request.headers:
+        name = raw_name.decode("latin-1")
+        if name in sent:
+            twice.add(name)
+        sent[name] = value.decode("latin-1")
+    return sent, twice
 
 
-def _by_name(request: RawRequest) -> dict[str, list[str]]:
-    sent: dict[str, list[str]] = {}
-    for name, value in request.headers:
-        sent.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").strip())
-    return sent
-
-
-def _without_signature(query: Mapping[str, str], headers: dict[str, list[str]]) -> dict[str, str]:
+def _without_signature(query: Mapping[str, str], headers: dict[str, str], twice: set[str]) -> dict[str, str]:
     """The parameters of a presigned URL that are not its signature's. Those that begin with `x-amz-` are headers,
     which SDKs put into the URL so that it is all that its holder needs: they are added to the headers."""
     own: dict[str, str] = {}
     for name, value in query.items():
         if name in SIGNATURE_PARAMETERS:
             continue
-        if name.lower() in SIGNATURE_HEADERS:  # in a spelling that the reader of the signature passes over
+        folded = name.lower()
+        # In a spelling that the reader of the signature passes over, or where the reader of the body does not look.
+        if folded in SIGNATURE_HEADERS or folded in _BODY_HEADERS:
             raise header_not_implemented(name)
-        if name.lower().startswith("x-amz-"):
-            headers.setdefault(name.lower(), []).append(value)
+        if folded.startswith("x-amz-"):
+            if folded in headers:
+                twice.add(folded)
+            headers[folded] = value
         else:
             own[name] = value
     return own
 
 
-def _choose(method: str, target: Target, query: Mapping[str, str], headers: Mapping[str, list[str]]) -> _Route:
+def _choose(method: str, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> _Route:
     """The operation meant: of those whose every demand is met, the one that demands most.
 
     Which one wins a tie does not matter: it does not know the other's parameters, and is refused for them.
     """
-    found = routes().get((method, target), ())
-    if not found and method not in ("POST", "OPTIONS"):
+    address = _addresses().get((method, target))
+    if address is None:
+        if method in ("POST", "OPTIONS"):  # a form and the CORS preflight are no operations of the model
+            raise not_implemented("this kind of request is not served")
         raise s3_error("MethodNotAllowed", Method=method)
-    for route in found:
-        if route.fits(query, headers):
-            return route
-    # POST of a form and the CORS preflight are no operations of the model.
-    raise not_implemented("this kind of request is not served")
+    chosen = address.plain
+    for name in (*query, *headers):
+        for route in address.by_demand.get(name, ()):
+            if (chosen is None or route.demands > chosen.demands) and route.fits(query, headers):
+                chosen = route
+    if chosen is None:
+        raise not_implemented("this kind of request is not served")
+    return chosen
 
 
 def _own_parameters(route: _Route, query: Mapping[str, str]) -> dict[str, str]:
@@ -318,33 +301,24 @@ def _own_parameters(route: _Route, query: Mapping[str, str]) -> dict[str, str]:
     return own
 
 
-def _own_headers(route: _Route, sent: Mapping[str, list[str]]) -> dict[str, str]:
+def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dict[str, str]:
     """The operation's own headers; refused: any other of `x-amz-`, or one that narrows, or one that is there twice."""
     own: dict[str, str] = {}
-    for name, values in sent.items():
+    for name, value in sent.items():
         if not route.has_header(name):
-            meant_for_us = name in SIGNATURE_HEADERS or name in _REMARKS
+            meant_for_us = name in SIGNATURE_HEADERS or name in _BODY_HEADERS or name in _REMARKS
             if (name.startswith("x-amz-") and not meant_for_us) or name in _NARROWING:
                 raise header_not_implemented(name)
             continue
-        if len(values) > 1:
+        if name in twice:
             raise s3_error("InvalidArgument", "a header is given twice", ArgumentName=name)
-        if not _HEADER_VALUE.fullmatch(values[0]):
+        if not _HEADER_VALUE.fullmatch(value):
             raise s3_error("InvalidArgument", "a header has a character outside US-ASCII", ArgumentName=name)
-        own[name] = values[0]
+        own[name] = value.strip()
     return own
 
 
 # `quote` leaves RFC 3986's unreserved characters alone, and what `safe` adds.
-def encode_path(bucket: str | None, key: str | None) -> bytes:
-    """The canonical path-style address: every byte escaped but the unreserved ones and the slashes of the key."""
-    if bucket is None:
-        return b"/"
-    if key is None:
-        return f"/{bucket}".encode()
-    return f"/{bucket}/{quote(key, safe='/')}".encode()
-
-
 def encode_query(parameters: Iterable[tuple[str, str]]) -> bytes:
     """A query string in which every byte but the unreserved ones is escaped; an empty value keeps its `=`."""
     return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters]).encode()

@@ -48,8 +48,10 @@ class Element:
         return None if child is None else child.text
 
 
-def parse(body: bytes) -> Element:
+def parse(body: bytes, *, attributes: bool = True) -> Element:
     """The root element of a small document; the caller bounds its length.
+
+    attributes: whether elements may have attributes, which are not read.
 
     Raises:
         MalformedXML: not well-formed, deeper than MAX_DEPTH, or with a document type declaration.
@@ -61,9 +63,11 @@ def parse(body: bytes) -> Element:
     def refuse_declaration(*_: object) -> None:
         raise MalformedXML("a document type declaration")
 
-    def start(name: str, _: object) -> None:
+    def start(name: str, found: object) -> None:
         if len(stack) > MAX_DEPTH:
             raise MalformedXML("too deep")
+        if found and not attributes:
+            raise MalformedXML("an attribute")
         element = Element(name.rpartition(" ")[2])
         stack[-1].children.append(element)
         stack.append(element)
@@ -96,6 +100,17 @@ Content = str | Sequence[tuple[str, "Content"]]
 def render(root: str, content: Content) -> bytes:
     """A whole document in S3's namespace. content: text, or elements in order, which nest."""
     return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{_inner(content)}</{root}>'.encode()
+
+
+def write(root: Element) -> bytes:
+    """A document as it was read. Text beside elements is white space in S3's documents, and is left out."""
+    return render(root.name, _content(root))
+
+
+def _content(element: Element) -> Content:
+    if not element.children:
+        return element.text
+    return [(child.name, _content(child)) for child in element.children]
 
 
 def render_error(error: ServiceError, request_id: str, host_id: str) -> bytes:
