@@ -11,9 +11,12 @@ from __future__ import annotations
 import binascii
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
+
+import msgspec
 
 from daypass import limits
 from daypass.errors import ServiceError, internal_failure, service_unavailable
@@ -59,6 +62,7 @@ class Api:
         audit: AuditLog,
     ) -> None:
         self._services = services
+        self._scopes = frozenset(services)
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._ports = ports
@@ -68,21 +72,46 @@ class Api:
         self, request: RawRequest, claim: Claim | SignatureFault | None, service: str, request_id: str
     ) -> RawResponse:
         """The answer, whatever the request. service: of the credential scope, or what the request looks like."""
+        return self.commit([await self.prepare(request, claim, service, request_id)])[0]
+
+    async def prepare(
+        self, request: RawRequest, claim: Claim | SignatureFault | None, service: str, request_id: str
+    ) -> Prepared:
+        """The answer, whatever the request, to be given once `commit` has put it on record."""
         trail = _Trail(request, request_id, service, claim.region if isinstance(claim, Claim) else "")
         try:
             body = await self._answer(request, claim, trail)
-            return RawResponse(200, _headers(trail, body), body)
+            response = RawResponse(200, _headers(trail, body), body)
         except query.Dispatched as elsewhere:
-            return elsewhere.response(_request_id_headers(trail))
+            response = elsewhere.response(_request_id_headers(trail))
         except ServiceError as error:
-            return self._refused(error, trail)
+            response = self._refused(error, trail)
         except Exception:  # noqa: BLE001  our fault, whatever it is: logged here once, its details never sent
             _log.exception("request %s failed", request_id)
-            return self._refused(internal_failure(), trail)
+            response = self._refused(internal_failure(), trail)
+        return Prepared(trail, response)
+
+    def commit(self, prepared: Sequence[Prepared]) -> list[RawResponse]:
+        """The answers, now that their records are written, all in one write. If that fails, nothing is issued."""
+        try:
+            self._audit.write_all([record for one in prepared for record in one.trail.records])
+        except OSError as error:
+            _log.error("the audit log cannot be written: %s", error.strerror)
+            return self._unrecorded(prepared)
+        return [one.response for one in prepared]
+
+    def _unrecorded(self, prepared: Sequence[Prepared]) -> list[RawResponse]:
+        """Refusals instead of the answers. That they were refused is recorded, if there is room again."""
+        error = service_unavailable("The request could not be recorded; nothing was issued.")
+        refused = [self._refused(error, one.trail) if one.trail.records else one.response for one in prepared]
+        with suppress(OSError):
+            self._audit.write_all([one.trail.records[-1] for one in prepared if one.trail.records])
+        return refused
 
     def refuse(self, request: RawRequest, service: str, error: ServiceError, request_id: str) -> RawResponse:
         """The answer to a request that could not even be read."""
-        return self._refused(error, _Trail(request, request_id, service, ""))
+        trail = _Trail(request, request_id, service, "")
+        return self.commit([Prepared(trail, self._refused(error, trail))])[0]
 
     async def _answer(self, request: RawRequest, claim: Claim | SignatureFault | None, trail: _Trail) -> bytes:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
@@ -96,7 +125,9 @@ class Api:
             raise service_error(claim, trail.service)
         if claim is None:
             raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
-        caller = await self._authenticator.authenticate(request, claim, sha256(request.body).hexdigest())
+        caller = await self._authenticator.authenticate(
+            request, claim, sha256(request.body).hexdigest(), services=self._scopes
+        )
         trail.caller = caller
         if served.admits is not None and not served.admits(caller):
             raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
@@ -119,12 +150,12 @@ class Api:
             if trail.decision.outcome is not Outcome.ALLOWED:
                 raise denied(question, trail.decision, check)
             if check is not checks[-1]:
-                self._write(trail.record(error=None))
+                trail.records.append(trail.record(error=None))
 
         # 5. Do it; 6. put it on record; 7. say it.
         result = await action.perform(self._ports, exchange)
         trail.session_access_key_id = _issued(result)
-        self._write(trail.record(error=None))
+        trail.records.append(trail.record(error=None))
         return query.render_result(served.model, call.operation, result, trail.request_id, trail.wants_json)
 
     def _service(self, trail: _Trail) -> ServedService:
@@ -132,21 +163,10 @@ class Api:
         return self._services.get(trail.service) or self._services["sts"]
 
     def _refused(self, error: ServiceError, trail: _Trail) -> RawResponse:
-        try:
-            self._write(trail.record(error=error.code))
-        except ServiceError as unrecorded:
-            error = unrecorded
+        trail.records.append(trail.record(error=error.code))
         namespace = self._service(trail).model.namespace
         body = query.render_error(namespace, error, trail.request_id, trail.wants_json)
         return RawResponse(error.status, _headers(trail, body), body)
-
-    def _write(self, record: AuditRecord) -> None:
-        """Raises ServiceError if the decision cannot be recorded: it is then not answered either."""
-        try:
-            self._audit.write(record)
-        except OSError as error:
-            _log.error("the audit log cannot be written: %s", error.strerror)
-            raise service_unavailable("The request could not be recorded; nothing was issued.") from None
 
 
 class _Trail:
@@ -157,6 +177,7 @@ class _Trail:
         "caller",
         "check",
         "decision",
+        "records",
         "region",
         "request",
         "request_id",
@@ -177,6 +198,7 @@ class _Trail:
         self.check: Check | None = None
         self.decision: Decision | None = None
         self.session_access_key_id: str | None = None
+        self.records: list[AuditRecord] = []
 
     def record(self, *, error: str | None) -> AuditRecord:
         """error: the code answered. A request that no policy was asked about is "Refused" or, if it went on, needed
@@ -201,6 +223,13 @@ class _Trail:
             source_ip=self.request.source_ip,
             session_access_key_id=self.session_access_key_id,
         )
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An answer that waits for its records to be written."""
+
+    trail: _Trail
+    response: RawResponse
 
 
 def _issued(result: Mapping[str, Any]) -> str | None:
@@ -232,7 +261,4 @@ def _extended_request_id(trail: _Trail) -> bytes:
 
 
 def _wants_json(request: RawRequest) -> bool:
-    for name, value in request.headers:
-        if name == b"accept":
-            return value == b"application/json"
-    return False
+    return request.named.get(b"accept") == b"application/json"

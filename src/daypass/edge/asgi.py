@@ -75,7 +75,7 @@ class Application:
             claim = sigv4.read_claim(request)
         except SignatureFault as fault:
             claim = fault
-        service = _service(request, claim)
+        service = service_of(request, claim)
         if service == "s3":
             await self._gateway.handle(request, claim, request_id, receive, send)
             return
@@ -120,7 +120,7 @@ def _with_body(request: RawRequest, body: bytes) -> RawRequest:
     )
 
 
-def _service(request: RawRequest, claim: Claim | SignatureFault | None) -> str:
+def service_of(request: RawRequest, claim: Claim | SignatureFault | None) -> str:
     """`s3`, or the name of a control-plane service, which the API refuses if it serves none of that name."""
     named = claim.service if claim is not None else None
     if named == "s3":
@@ -165,11 +165,7 @@ def _bounded(body: bytes | bytearray) -> bytes:
 
 def _unreadable_host(request: RawRequest) -> RawResponse | None:
     """A refusal of a request whose Host is missing or given twice, which two readers could read two ways."""
-    hosts = 0
-    for name, _ in request.headers:
-        if name == b"host":
-            hosts += 1
-    if hosts == 1:
+    if b"host" in request.named and [name for name, _ in request.headers].count(b"host") == 1:
         return None
     return RawResponse(400, ((b"content-length", b"0"), (b"connection", b"close")), b"")
 

@@ -95,15 +95,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._start_timer()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
-        self._received_bytes = 0
+        self.begin_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self.end_head()
+        super().on_headers_complete()
+
+    def begin_head(self) -> None:
+        self._in_head = True
+        self._received_bytes = 0
+
+    def end_head(self) -> None:
         self._in_head = False
         if self._timer is not None:
             self._stop_timer()
-        super().on_headers_complete()
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._over)

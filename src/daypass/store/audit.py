@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from daypass import limits
 from daypass.service.ports import AuditRecord
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class FileAuditLog:
@@ -36,14 +36,18 @@ class FileAuditLog:
         self._open()
 
     def write(self, record: AuditRecord) -> None:
-        """Append the record.
+        """As write_all."""
+        self.write_all((record,))
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """Append the records, in one write.
 
         Raises:
-            OSError: it is not in the file, or not whole.
+            OSError: they are not in the file, or not whole.
         """
         if self._monotonic() >= self._look_again:
             self._follow_rotation()
-        line = _encode(record) + b"\n"
+        line = _encode_lines(records)
         if self._torn:
             line = b"\n" + line  # what a full disk cut short stays a line of its own
         written = os.write(self._descriptor, line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +19,9 @@ class AuditLog(Protocol):
     """One record a decision, durable as far as the operating system's write. Raises OSError if it cannot."""
 
     def write(self, record: AuditRecord) -> None: ...
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """All of them in one write; what raises has not recorded the last of them, and maybe none."""
 
 
 class AuditRecord(msgspec.Struct, frozen=True):

@@ -1,0 +1,158 @@
+"""One connection as `daypass serve` reads it: small control-plane requests go straight to the turn, all others to ASGI.
+
+Straight goes a form to `/` that came whole, in one piece, of a signature for STS or IAM, on a connection that owes no
+other answer. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and so do
+its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
+
+Source: RFC 9112, "Message format" and "Connection management"; uvicorn's HttpToolsProtocol, whose callbacks these are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import chain
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from daypass.edge.http_protocol import BoundedHttpProtocol
+from daypass.edge.turn import Asked, Turn
+from daypass.wire.http import RawResponse
+
+_log: Final = logging.getLogger("daypass")
+_NOBODY_WAITS: Final = asyncio.Event()
+_TERMINATOR: Final = b"/aws4_request"
+_SCOPES: Final = (b"/sts/aws4_request", b"/iam/aws4_request")
+
+
+class _Owed:
+    """An answer that a connection owes, where uvicorn has its cycle: what it asks of one is here."""
+
+    __slots__ = ("_connection", "disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self, connection: ControlProtocol, keep_alive: bool) -> None:
+        self._connection = connection
+        self.keep_alive = keep_alive  # uvicorn takes it back when the server stops
+        self.disconnected = False
+        self.response_complete = False
+        self.message_event = _NOBODY_WAITS
+
+    def answer(self, response: RawResponse | None) -> None:
+        self.response_complete = True
+        if not self.disconnected:
+            self._connection.send(response, self.keep_alive)
+
+
+class ControlProtocol(BoundedHttpProtocol):
+    """For an application whose `turn_of` names a turn for the listener. For any other it is its base."""
+
+    cycle: Any  # uvicorn's, or an _Owed
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._turn: Turn | None = None
+        self._source_ip = ""
+        self._straight: Turn | None = None  # where the request goes that is being received
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # because uvicorn's is
+        super().connection_made(transport)
+        turn_of = getattr(self.app, "turn_of", None)
+        self._turn = None if turn_of is None else turn_of(self.server)
+        self._source_ip = self.client[0] if self.client else ""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._straight is not None and not self.transport.is_closing():
+            # Its body is still to come: somebody has to wait for it, with a bound on size and time.
+            self._hand_over()
+
+    def on_message_begin(self) -> None:
+        if self._turn is None:
+            super().on_message_begin()
+            return
+        self.begin_head()
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._turn is None:
+            super().on_header(name, value)
+        else:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._turn is not None and self._may_go_straight():
+            self._straight = self._turn
+            self._body = b""
+            self.end_head()
+        else:
+            self._hand_over()
+
+    def on_body(self, body: bytes) -> None:
+        if self._straight is not None:
+            self._body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        turn, self._straight = self._straight, None
+        if turn is None:
+            super().on_message_complete()
+            return
+        self.cycle = owed = _Owed(self, self.parser.should_keep_alive())
+        asked = Asked(tuple(self.headers), self._body, self._source_ip, self.scheme == "https")
+        task = self.loop.create_task(turn.answer(asked, owed))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _may_go_straight(self) -> bool:
+        """Whether all that is known of the request when its head is whole is as it should be."""
+        headers = self.headers
+        named = dict(headers)
+        authorization = named.get(b"authorization")
+        return (
+            self.url == b"/"
+            and authorization is not None
+            and authorization.count(_TERMINATOR) == 1
+            and (_SCOPES[0] in authorization or _SCOPES[1] in authorization)
+            and b"host" in named
+            and len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
+            and b"content-length" in named
+            and b"expect" not in named
+            and b"upgrade" not in named
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+        )
+
+    def _hand_over(self) -> None:
+        """The request as uvicorn would have it by now."""
+        straight, self._straight = self._straight, None
+        if self._turn is not None:
+            url, headers = self.url, self.headers
+            super().on_message_begin()
+            for name, value in headers:
+                super().on_header(name, value)
+            self.url = url
+        super().on_headers_complete()
+        if straight is not None and self._body:
+            super().on_body(self._body)
+
+    def send(self, response: RawResponse | None, keep_alive: bool) -> None:
+        """The answer to the request that went straight. None: there is none."""
+        if self.transport.is_closing():
+            return
+        if response is None:
+            self.transport.close()
+            return
+        headers = (*self.server_state.default_headers, *response.headers)
+        lines = b"%b: %b\r\n" * len(headers) % tuple(chain.from_iterable(headers))
+        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[response.status], lines, end, response.body)))
+        if keep_alive:
+            self.on_response_complete()
+        else:
+            self.transport.close()
