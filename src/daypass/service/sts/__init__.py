@@ -1,0 +1,22 @@
+"""AWS Security Token Service: one function per action, listed in ACTIONS.
+
+Owns which action is performed by what, and which kinds of session may call it. Parameters arrive checked against the
+model, and every check of the action's row has been allowed, before its function is called.
+
+Source: AWS Security Token Service API Reference; its published model (wire/models/sts.json); IAM User Guide, "Compare
+AWS STS credentials", for who may call what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from daypass.service.actions import Action
+from daypass.service.sts import federation, identity
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "GetCallerIdentity": Action(identity.get_caller_identity, checks=None),
+    # A session is told its permission first and then, in words of its own, that it may not.
+    "GetFederationToken": Action(federation.get_federation_token, federation.federation_checks),
+}

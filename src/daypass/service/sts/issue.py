@@ -1,0 +1,59 @@
+"""Temporary credentials: drawn from randomness alone, and sealed with what they are into their token.
+
+Owns how credentials are made and how an answer shows them. What goes into a session is each action's affair.
+
+Source: AWS Security Token Service API Reference, "Credentials"; IAM User Guide, "IAM identifiers".
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from daypass import names, token
+from daypass.names import Secret
+from daypass.service.actions import Ports
+from daypass.service.sts.narrowing import packed_policy_too_large
+from daypass.token import Session, TokenTooLarge
+
+_SECRET_BYTES: Final = 30  # 40 characters of base64, as AWS's secret access keys have
+
+
+class Drawn(NamedTuple):
+    """An access key id, its secret, and the salt that its token is sealed with."""
+
+    access_key_id: str
+    secret: Secret
+    salt: bytes
+
+
+def draw(ports: Ports, account_id: str) -> Drawn:
+    """New credentials of an account."""
+    entropy = ports.entropy.bytes(names.ID_ENTROPY_BYTES + _SECRET_BYTES + token.SALT_BYTES)
+    access_key_id = names.make_id(names.TEMPORARY_KEY, account_id, entropy[: names.ID_ENTROPY_BYTES])
+    secret = binascii.b2a_base64(entropy[names.ID_ENTROPY_BYTES : -token.SALT_BYTES], newline=False).decode("ascii")
+    return Drawn(access_key_id, Secret(secret), entropy[-token.SALT_BYTES :])
+
+
+def issued(ports: Ports, session: Session, salt: bytes, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that every answer with credentials has.
+
+    Raises:
+        ServiceError: PackedPolicyTooLarge; the session does not fit its token.
+    """
+    try:
+        sealed = token.seal(session, ports.key_ring, salt, parameters.get("MinimumSessionTokenSize", 0))
+    except TokenTooLarge as too_large:
+        only_tags = session.session_policy is None and not session.policy_arns and not session.scope_policies
+        raise packed_policy_too_large(token.utilization_percent(too_large.size), only_tags=only_tags) from None
+    return {
+        "Credentials": {
+            "AccessKeyId": session.access_key_id,
+            "SecretAccessKey": session.secret.reveal(),
+            "SessionToken": sealed,
+            "Expiration": session.expires,
+        },
+        "SessionTokenUtilization": token.utilization_percent(len(sealed)),
+        "SessionTokenSize": len(sealed),
+    }
