@@ -21,7 +21,7 @@ from daypass.store import open_store
 from daypass.wire.http import RawRequest
 from support.api import ACCOUNT, InProcess, allow, in_process
 from support.boto3_in_process import client
-from support.iam import DOCUMENT_TEXT, policy_arn, refusal, user_arn
+from support.iam import DOCUMENT_TEXT, TRUST_TEXT, policy_arn, refusal, user_arn
 from support.stores import OTHER_ACCOUNT, SqliteEngine
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "iam_checks.json").read_text())
@@ -52,6 +52,17 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
                 document=DOCUMENT_TEXT,
                 created=NOW,
             )
+        await directory.create_role(
+            ACCOUNT,
+            "worker",
+            path="/app/",
+            description=None,
+            trust_policy=TRUST_TEXT,
+            max_session_seconds=3600,
+            boundary=policy_arn("readers", "/team/"),
+            tags={"Team": "blue"},
+            created=NOW,
+        )
         account = await store.identities.account(ACCOUNT)
         assert account is not None
         caller = Caller(
@@ -91,6 +102,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
             PolicyDocument=DOCUMENT_TEXT,
             Tags=[{"Key": "Stage", "Value": "prod"}],
         )
+        iam.create_role(
+            RoleName="worker",
+            Path="/app/",
+            AssumeRolePolicyDocument=TRUST_TEXT,
+            PermissionsBoundary=policy_arn("readers", "/team/"),
+            Tags=[{"Key": "Team", "Value": "blue"}],
+        )
         server.powerless = server.user("powerless")  # type: ignore[attr-defined]  # because the test adds it
         server.carol = server.user("carol", tags={"Own": "yes"})  # type: ignore[attr-defined]  # because the test adds it
         yield server
@@ -125,7 +143,7 @@ def test_the_permission_on_the_very_resource_is_enough(action: str, world: Any) 
     (check,) = row["checks"]
     world.put_policy("carol", "only", allow(check[0], check[1]))
     call = getattr(client(world, world.carol), xform_name(action))
-    if action == "GetUserPolicy":
+    if action in ("GetUserPolicy", "GetRolePolicy"):
         assert refusal(call, **row["parameters"])[1] == "NoSuchEntity"  # allowed to learn that there is none
     else:
         call(**row["parameters"])

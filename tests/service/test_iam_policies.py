@@ -118,17 +118,6 @@ def test_what_cannot_be_the_arn_of_a_policy_is_refused(iam: Any, arn: str) -> No
     assert refusal(iam.get_policy, PolicyArn=arn) == (400, "InvalidInput", f"ARN {arn} is not valid.")
 
 
-def test_aws_managed_policies_are_not_there(iam: Any, name: str) -> None:
-    iam.create_user(UserName=name)
-    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
-    assert refusal(iam.get_policy, PolicyArn=arn)[:2] == (404, "NoSuchEntity")
-    assert refusal(iam.attach_user_policy, UserName=name, PolicyArn=arn) == (
-        404,
-        "NoSuchEntity",
-        f"Policy {arn} does not exist or is not attachable.",
-    )
-
-
 def test_policies_are_listed_by_scope_path_attachment_and_usage(iam: Any, name: str) -> None:
     """AWS managed policies and boundaries do not exist here, so filters that select them find nothing."""
     prefix = f"/{name}/"

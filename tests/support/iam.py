@@ -13,6 +13,11 @@ from support.api import ACCOUNT
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 DOCUMENT_TEXT = json.dumps(DOCUMENT)
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}],
+}
+TRUST_TEXT = json.dumps(TRUST)
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[int, str, str]:
@@ -25,6 +30,10 @@ def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[int, str, str]
 
 def user_arn(name: str, path: str = "/") -> str:
     return f"arn:aws:iam::{ACCOUNT}:user{path}{name}"
+
+
+def role_arn(name: str, path: str = "/") -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
 
 
 def policy_arn(name: str, path: str = "/") -> str:

@@ -152,10 +152,18 @@ class Policies(PolicyVersions, AwsManagedPolicies):
         kind = kind_of(entity_id)
         async with self.write() as write:
             await require_entity(write.connection, entity_id)
-            if arn is not None:
-                await require_attachable(write.connection, arn)
+            await require_boundary(write.connection, arn)
             await write.connection.execute(update(kind.table).where(kind.id == entity_id).values(boundary=arn))
             await entity_changed(write, entity_id)
+
+
+async def require_boundary(connection: AsyncConnection, arn: str | None) -> None:
+    """Raises NotFound(BOUNDARY) if an ARN is given and there is no such policy."""
+    if arn is not None:
+        try:
+            await require_attachable(connection, arn)
+        except NotFound:
+            raise NotFound(Entity.BOUNDARY) from None
 
 
 async def require_attachable(connection: AsyncConnection, arn: str) -> None:

@@ -14,9 +14,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from daypass.service.actions import Action
-from daypass.service.iam import access_keys, attachments, policies, policy_versions, simulation, user_policies, users
+from daypass.service.iam import (
+    access_keys,
+    attachments,
+    boundaries,
+    inline_policies,
+    policies,
+    policy_versions,
+    roles,
+    simulation,
+    users,
+)
 from daypass.service.iam.simulation_source import on_source
-from daypass.service.iam.targets import on_policy, on_user
+from daypass.service.iam.targets import ROLE, USER, on_policy, on_target, on_user
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateUser": Action(users.create_user, users.create_user_checks),
@@ -31,10 +41,22 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "ListAccessKeys": Action(access_keys.list_access_keys, on_user("iam:ListAccessKeys")),
     "UpdateAccessKey": Action(access_keys.update_access_key, on_user("iam:UpdateAccessKey")),
     "DeleteAccessKey": Action(access_keys.delete_access_key, on_user("iam:DeleteAccessKey")),
-    "PutUserPolicy": Action(user_policies.put_user_policy, on_user("iam:PutUserPolicy")),
-    "GetUserPolicy": Action(user_policies.get_user_policy, on_user("iam:GetUserPolicy")),
-    "ListUserPolicies": Action(user_policies.list_user_policies, on_user("iam:ListUserPolicies")),
-    "DeleteUserPolicy": Action(user_policies.delete_user_policy, on_user("iam:DeleteUserPolicy")),
+    "CreateRole": Action(roles.create_role, roles.create_role_checks),
+    "GetRole": Action(roles.get_role, on_target(ROLE, "iam:GetRole")),
+    "ListRoles": Action(roles.list_roles, roles.list_roles_checks),
+    "UpdateRole": Action(roles.update_role, on_target(ROLE, "iam:UpdateRole")),
+    "UpdateRoleDescription": Action(roles.update_role_description, on_target(ROLE, "iam:UpdateRoleDescription")),
+    "UpdateAssumeRolePolicy": Action(roles.update_assume_role_policy, on_target(ROLE, "iam:UpdateAssumeRolePolicy")),
+    "DeleteRole": Action(roles.delete_role, on_target(ROLE, "iam:DeleteRole")),
+    "TagRole": Action(roles.tag_role, roles.tag_role_checks),
+    "UntagRole": Action(roles.untag_role, roles.untag_role_checks),
+    "ListRoleTags": Action(roles.list_role_tags, on_target(ROLE, "iam:ListRoleTags")),
+    **inline_policies.actions(USER),
+    **inline_policies.actions(ROLE),
+    **attachments.actions(USER),
+    **attachments.actions(ROLE),
+    **boundaries.actions(USER),
+    **boundaries.actions(ROLE),
     "CreatePolicy": Action(policies.create_policy, policies.create_policy_checks),
     "GetPolicy": Action(policies.get_policy, on_policy("iam:GetPolicy")),
     "ListPolicies": Action(policies.list_policies, policies.list_policies_checks),
@@ -49,11 +71,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
         policy_versions.set_default_policy_version, on_policy("iam:SetDefaultPolicyVersion")
     ),
     "DeletePolicyVersion": Action(policy_versions.delete_policy_version, on_policy("iam:DeletePolicyVersion")),
-    "AttachUserPolicy": Action(attachments.attach_user_policy, attachments.with_policy_arn("iam:AttachUserPolicy")),
-    "DetachUserPolicy": Action(attachments.detach_user_policy, attachments.with_policy_arn("iam:DetachUserPolicy")),
-    "ListAttachedUserPolicies": Action(
-        attachments.list_attached_user_policies, on_user("iam:ListAttachedUserPolicies")
-    ),
     "ListEntitiesForPolicy": Action(attachments.list_entities_for_policy, on_policy("iam:ListEntitiesForPolicy")),
     "SimulateCustomPolicy": Action(
         simulation.simulate_custom_policy, simulation.on_nothing("iam:SimulateCustomPolicy")

@@ -1,54 +1,79 @@
-"""Which managed policies are attached to which users.
+"""Which managed policies are attached to which users, roles and groups.
 
-Source: IAM API Reference; Service Authorization Reference for iam:PolicyARN.
+Source: IAM API Reference; Service Authorization Reference for iam:PolicyARN and iam:PermissionsBoundary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from daypass.service.actions import Check, Exchange, Ports
+from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.faults import NOT_ATTACHABLE, WAS_NOT_FOUND, worded
-from daypass.service.iam.targets import Checks, check_arn, require_policy, require_user, user_check
+from daypass.service.iam.targets import (
+    Checks,
+    Kind,
+    boundary_context,
+    check_arn,
+    find_target,
+    on_target,
+    require_policy,
+    require_target,
+    target_check,
+)
 from daypass.service.ports import Entity
 
 Result = Mapping[str, Any]
 
 
-def with_policy_arn(action: str) -> Checks:
-    """The checks of an action on a user whose policies may be named in conditions, as iam:PolicyARN."""
+def actions(kind: Kind) -> dict[str, Action]:
+    """The rows of ACTIONS for one kind, such as AttachUserPolicy."""
+    noun = kind.noun
+    return {
+        f"Attach{noun}Policy": Action(partial(_attach, kind), _with_policy_arn(kind, f"iam:Attach{noun}Policy")),
+        f"Detach{noun}Policy": Action(partial(_detach, kind), _with_policy_arn(kind, f"iam:Detach{noun}Policy")),
+        f"ListAttached{noun}Policies": Action(
+            partial(_list_attached, kind), on_target(kind, f"iam:ListAttached{noun}Policies")
+        ),
+    }
+
+
+def _with_policy_arn(kind: Kind, action: str) -> Checks:
+    """The checks of an action whose policy may be named in conditions, as iam:PolicyARN."""
 
     async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
         arn = check_arn(exchange)
-        return (await user_check(ports, exchange, action, {"iam:policyarn": arn}),)
+        context = {"iam:policyarn": arn} | boundary_context(await find_target(kind, ports, exchange))
+        return (await target_check(kind, ports, exchange, action, context),)
 
     return checks
 
 
-async def attach_user_policy(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
+async def _attach(kind: Kind, ports: Ports, exchange: Exchange) -> Result:
+    target = await require_target(kind, ports, exchange)
     policy = await require_policy(ports, exchange, NOT_ATTACHABLE)
-    with worded(user=user.name, arn=policy.arn, missing=NOT_ATTACHABLE):
-        await ports.directory.attach_policy(user.user_id, policy.arn)
+    with worded(arn=policy.arn, missing=NOT_ATTACHABLE, **kind.words(target.name)):
+        await ports.directory.attach_policy(target.entity_id, policy.arn)
     return {}
 
 
-async def detach_user_policy(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
+async def _detach(kind: Kind, ports: Ports, exchange: Exchange) -> Result:
+    target = await require_target(kind, ports, exchange)
     policy = await require_policy(ports, exchange, WAS_NOT_FOUND)
-    with worded(user=user.name, arn=policy.arn):
-        await ports.directory.detach_policy(user.user_id, policy.arn)
+    with worded(arn=policy.arn, **kind.words(target.name)):
+        await ports.directory.detach_policy(target.entity_id, policy.arn)
     return {}
 
 
-async def list_attached_user_policies(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
+async def _list_attached(kind: Kind, ports: Ports, exchange: Exchange) -> Result:
+    target = await require_target(kind, ports, exchange)
     prefix = exchange.parameters.get("PathPrefix", "/")
-    attached = await ports.directory.list_attached_policies(user.user_id)
+    attached = await ports.directory.list_attached_policies(target.entity_id)
     below = [policy for policy in attached if policy.path.startswith(prefix)]
-    shown, more = pages.page(exchange.parameters, below, lambda policy: policy.name)
+    # One of AWS's may have the name of one of the account's.
+    shown, more = pages.page(exchange.parameters, below, lambda policy: f"{policy.name} {policy.account_id}")
     return {
         "AttachedPolicies": [{"PolicyName": policy.name, "PolicyArn": policy.arn} for policy in shown],
         **more,

@@ -36,17 +36,23 @@ _CODES: Final[dict[type[DirectoryError], str]] = {
 _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (NotFound, Entity.USER): "The user with name {user} cannot be found.",
     (NotFound, Entity.ACCESS_KEY): "The Access Key with id {access_key_id} cannot be found.",
-    (NotFound, Entity.INLINE_POLICY): "The user policy with name {policy} cannot be found.",
+    (NotFound, Entity.GROUP): "The group with name {group} cannot be found.",
+    (NotFound, Entity.ROLE): "The role with name {role} cannot be found.",
+    (NotFound, Entity.INLINE_POLICY): "The {kind} policy with name {policy} cannot be found.",
     (NotFound, Entity.MANAGED_POLICY): "Policy {arn} {missing}",
     (NotFound, Entity.POLICY_VERSION): "Policy {arn} {missing}",
     (NotFound, Entity.ATTACHMENT): "Policy {arn} was not found.",
+    (NotFound, Entity.BOUNDARY): "Scope ARN: {boundary} does not exist or is not attachable.",
     (AlreadyExists, Entity.USER): "User with name {new_name} already exists.",
+    (AlreadyExists, Entity.GROUP): "Group with name {new_name} already exists.",
+    (AlreadyExists, Entity.ROLE): "Role with name {new_name} already exists.",
     (AlreadyExists, Entity.MANAGED_POLICY): "A policy called {policy} already exists. Duplicate names are not allowed.",
     (LimitReached, Entity.USER): f"Cannot exceed quota for UsersPerAccount: {limits.USERS_PER_ACCOUNT}",
+    (LimitReached, Entity.ROLE): f"Cannot exceed quota for RolesPerAccount: {limits.ROLES_PER_ACCOUNT}",
+    (LimitReached, Entity.GROUP): f"Cannot exceed quota for GroupsPerAccount: {limits.GROUPS_PER_ACCOUNT}",
+    (LimitReached, Entity.MEMBERSHIP): f"Cannot exceed quota for GroupsPerUser: {limits.GROUPS_PER_USER}",
     (LimitReached, Entity.ACCESS_KEY): f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}",
-    (LimitReached, Entity.INLINE_POLICY): (
-        f"Maximum policy size of {limits.USER_INLINE_POLICIES_CHARS} bytes exceeded for user {{user}}"
-    ),
+    (LimitReached, Entity.INLINE_POLICY): "Maximum policy size of {inline_chars} bytes exceeded for {kind} {holder}",
     (LimitReached, Entity.MANAGED_POLICY): (
         f"Cannot exceed quota for PoliciesPerAccount: {limits.MANAGED_POLICIES_PER_ACCOUNT}"
     ),
@@ -54,10 +60,12 @@ _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
         f"A managed policy can have up to {limits.MANAGED_POLICY_VERSIONS} versions. "
         "Before you create a new version, you must delete an existing version."
     ),
-    (LimitReached, Entity.ATTACHMENT): f"Cannot exceed quota for PoliciesPerUser: {limits.MANAGED_POLICIES_PER_USER}",
+    (LimitReached, Entity.ATTACHMENT): "Cannot exceed quota for PoliciesPer{noun}: {attached_max}",
     (LimitReached, Entity.TAG): "Cannot exceed quota for TagsPer{tagged}",
     (StillInUse, Entity.ATTACHMENT): "{attached}",
     (StillInUse, Entity.INLINE_POLICY): "Cannot delete entity, must delete policies first.",
+    (StillInUse, Entity.INSTANCE_PROFILE): "Cannot delete entity, must remove roles from instance profile first.",
+    (StillInUse, Entity.MEMBERSHIP): "Cannot delete entity, must remove users from group first.",
     (StillInUse, Entity.ACCESS_KEY): "Cannot delete entity, must delete access keys first.",
     (StillInUse, Entity.POLICY_VERSION): (
         "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
@@ -83,10 +91,6 @@ def worded(**names: str) -> Iterator[None]:
 def refusal(code: str, text: str) -> ServiceError:
     """code: one of _STATUSES."""
     return ServiceError(code, _STATUSES[code], text)
-
-
-def no_such_user(name: str) -> ServiceError:
-    return refusal("NoSuchEntity", _TEXTS[NotFound, Entity.USER].format(user=name))
 
 
 def no_such_policy(arn: str, missing: str = WAS_NOT_FOUND) -> ServiceError:

@@ -1,7 +1,7 @@
-"""Which user or managed policy a call is about, and the permission check that follows from it.
+"""Whom or what a call is about - a user, a role, a group, a managed policy - and the permission check that follows.
 
-A check never tells whether its target exists: a user that is not there is checked under the path `/`, a policy
-under the ARN as given. Only who passes the check learns that there is none.
+A check never tells whether its target exists: a user, a role or a group that is not there is checked under the path
+`/`, a policy under the ARN as given. Only who passes the check learns that there is none.
 
 Source: Service Authorization Reference, "AWS Identity and Access Management": resource types and condition keys.
 """
@@ -9,35 +9,184 @@ Source: Service Authorization Reference, "AWS Identity and Access Management": r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
 
-from daypass import names
+from daypass import limits, names
 from daypass.names import Arn
 from daypass.service.actions import Check, ContextValue, Exchange, Ports
 from daypass.service.iam import tagging
-from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, no_such_user, refusal
-from daypass.service.ports import PolicyRecord, UserRecord
+from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, refusal, worded
+from daypass.service.ports import Directory, Entity, NotFound, PolicyRecord, RoleRecord, UserRecord
 
 Checks = Callable[[Ports, Exchange], Awaitable[Sequence[Check]]]  # the `checks` of a row of ACTIONS
 
-Record = TypeVar("Record", UserRecord, PolicyRecord)
+_Found = TypeVar("_Found")
 
 _TYPE: Final = "policy/"
+
+
+class Target(Protocol):
+    """A user, a role or a group, as its policies and its permission checks see it."""
+
+    @property
+    def entity_id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def arn(self) -> str: ...
+
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+
+    @property
+    def boundary(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of target.
+
+    noun: IAM's word for it, of which it makes parameters (`UserName`), actions and quotas.
+    arn: from account id, path and name. find: from account id and name.
+    inline_chars, attached: the quotas of all its inline policies, and of attached ones.
+    """
+
+    entity: Entity
+    noun: str
+    arn: Callable[[str, str, str], str]
+    find: Callable[[Directory, str, str], Coroutine[Any, Any, Target | None]]
+    inline_chars: int
+    attached: int
+
+    @property
+    def parameter(self) -> str:
+        return f"{self.noun}Name"
+
+    def words(self, name: str) -> dict[str, str]:
+        """What faults.worded needs to speak of the target of that name."""
+        return {
+            self.noun.lower(): name,
+            "kind": self.noun.lower(),
+            "noun": self.noun,
+            "holder": name,
+            "inline_chars": str(self.inline_chars),
+            "attached_max": str(self.attached),
+        }
+
+
+USER: Final = Kind(
+    Entity.USER,
+    "User",
+    names.user_arn,
+    lambda directory, account_id, name: directory.find_user(account_id, name),
+    limits.USER_INLINE_POLICIES_CHARS,
+    limits.MANAGED_POLICIES_PER_USER,
+)
+ROLE: Final = Kind(
+    Entity.ROLE,
+    "Role",
+    names.role_arn,
+    lambda directory, account_id, name: directory.find_role(account_id, name),
+    limits.ROLE_INLINE_POLICIES_CHARS,
+    limits.MANAGED_POLICIES_PER_ROLE,
+)
+GROUP: Final = Kind(
+    Entity.GROUP,
+    "Group",
+    names.group_arn,
+    lambda directory, account_id, name: directory.find_group(account_id, name),
+    limits.GROUP_INLINE_POLICIES_CHARS,
+    limits.MANAGED_POLICIES_PER_GROUP,
+)
 
 
 def account_id(exchange: Exchange) -> str:
     return exchange.caller.account.account_id
 
 
+# --- users, roles and groups ---
+
+
+async def find_target(kind: Kind, ports: Ports, exchange: Exchange) -> Target | None:
+    """The target that the required parameter of its kind names."""
+    name = exchange.parameters[kind.parameter]
+    return await found(exchange, f"{kind.noun} {name}", kind.find(ports.directory, account_id(exchange), name))
+
+
+async def require_target(kind: Kind, ports: Ports, exchange: Exchange) -> Target:
+    """As find_target.
+
+    Raises:
+        ServiceError: NoSuchEntity.
+    """
+    target = await find_target(kind, ports, exchange)
+    with worded(**kind.words(exchange.parameters[kind.parameter])):
+        if target is None:
+            raise NotFound(kind.entity)
+    return target
+
+
+async def target_check(
+    kind: Kind, ports: Ports, exchange: Exchange, action: str, context: Mapping[str, ContextValue] | None = None
+) -> Check:
+    """The check of an action on the target that the call is about."""
+    target = await find_target(kind, ports, exchange)
+    resource = kind.arn(account_id(exchange), "/", exchange.parameters[kind.parameter])
+    return _check(action, resource, target, context)
+
+
+def _check(action: str, missing: str, target: Target | None, context: Mapping[str, ContextValue] | None) -> Check:
+    """missing: the resource if there is no target."""
+    if target is None:
+        return Check(action, missing, dict(context or {}))
+    return Check(action, target.arn, tagging.resource_context(target.tags, "aws", "iam") | dict(context or {}))
+
+
+def boundary_context(target: Target | None) -> dict[str, ContextValue]:
+    """iam:PermissionsBoundary, of an action that changes what the target may do."""
+    return {} if target is None or target.boundary is None else {"iam:permissionsboundary": target.boundary}
+
+
+def on_target(kind: Kind, action: str) -> Checks:
+    """The checks of an action that needs its own permission on the target, and nothing more."""
+
+    async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+        return (await target_check(kind, ports, exchange, action),)
+
+    return checks
+
+
+def on_bounded_target(kind: Kind, action: str) -> Checks:
+    """As on_target, of an action that changes what the target may do: its permissions boundary can be asked for."""
+
+    async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+        context = boundary_context(await find_target(kind, ports, exchange))
+        return (await target_check(kind, ports, exchange, action, context),)
+
+    return checks
+
+
+# --- users alone: the caller itself may be meant ---
+
+
 async def find_user(ports: Ports, exchange: Exchange) -> UserRecord | None:
     """The user that UserName names, or without UserName the caller itself; None if that is root, or nobody."""
     name = exchange.parameters.get("UserName")
     if name is not None:
-        return await _found(exchange, f"user {name}", ports.directory.find_user(account_id(exchange), name))
+        return await found(exchange, f"User {name}", ports.directory.find_user(account_id(exchange), name))
     caller = exchange.caller.user
     if caller is None:
         return None
-    return UserRecord(caller.user_id, caller.account_id, caller.name, caller.path, caller.created, caller.tags)
+    boundary = None if caller.boundary is None else caller.boundary.id
+    return UserRecord(
+        caller.user_id, caller.account_id, caller.name, caller.path, caller.created, caller.tags, boundary
+    )
 
 
 async def require_user(ports: Ports, exchange: Exchange) -> UserRecord:
@@ -47,8 +196,9 @@ async def require_user(ports: Ports, exchange: Exchange) -> UserRecord:
         ServiceError: NoSuchEntity.
     """
     user = await find_user(ports, exchange)
-    if user is None:
-        raise no_such_user(exchange.parameters["UserName"])
+    with worded(**USER.words(exchange.parameters["UserName"])):
+        if user is None:
+            raise NotFound(Entity.USER)
     return user
 
 
@@ -67,15 +217,11 @@ async def user_check(
     ports: Ports, exchange: Exchange, action: str, context: Mapping[str, ContextValue] | None = None
 ) -> Check:
     """The check of an action on the user that the call is about."""
-    user = await find_user(ports, exchange)
     name = exchange.parameters.get("UserName")
-    if user is not None:
-        resource, tags = user.arn, user.tags
-    elif name is not None:
-        resource, tags = names.user_arn(account_id(exchange), "/", name), {}
-    else:
-        resource, tags = names.root_arn(account_id(exchange)), {}
-    return Check(action, resource, tagging.resource_context(tags, "aws", "iam") | dict(context or {}))
+    missing = names.root_arn(account_id(exchange))
+    if name is not None:
+        missing = names.user_arn(account_id(exchange), "/", name)
+    return _check(action, missing, await find_user(ports, exchange), context)
 
 
 def on_user(action: str) -> Checks:
@@ -87,22 +233,42 @@ def on_user(action: str) -> Checks:
     return checks
 
 
+# --- roles alone ---
+
+
+async def require_role(ports: Ports, exchange: Exchange) -> RoleRecord:
+    """The role that the required RoleName names.
+
+    Raises:
+        ServiceError: NoSuchEntity.
+    """
+    name = exchange.parameters["RoleName"]
+    role = await found(exchange, f"Role {name}", ports.directory.find_role(account_id(exchange), name))
+    with worded(**ROLE.words(name)):
+        if role is None:
+            raise NotFound(Entity.ROLE)
+    return role
+
+
+# --- managed policies ---
+
+
 async def find_policy(ports: Ports, exchange: Exchange) -> PolicyRecord | None:
-    """The caller's own policy of that ARN; another account's is as if it were not there."""
+    """The policy of that ARN, if it is the caller's own or AWS's; another account's is as if it were not there."""
     arn = exchange.parameters["PolicyArn"]
-    if Arn.parse(arn).account_id != account_id(exchange):
+    if Arn.parse(arn).account_id not in (account_id(exchange), names.AWS):
         return None
-    return await _found(exchange, f"policy {arn}", ports.directory.find_policy(account_id(exchange), arn))
+    return await found(exchange, f"policy {arn}", ports.directory.find_policy(account_id(exchange), arn))
 
 
-async def _found(exchange: Exchange, called: str, looking: Coroutine[Any, Any, Record | None]) -> Record | None:
+async def found(exchange: Exchange, called: str, looking: Coroutine[Any, Any, _Found | None]) -> _Found | None:
     """What is called so, looked up once a call: the check and what follows it are about the same thing."""
     if called in exchange.found:
         looking.close()
     else:
         exchange.found[called] = await looking
-    found: Record | None = exchange.found[called]
-    return found
+    known: _Found | None = exchange.found[called]
+    return known
 
 
 async def require_policy(ports: Ports, exchange: Exchange, missing: str = WAS_NOT_FOUND) -> PolicyRecord:
@@ -117,13 +283,13 @@ async def require_policy(ports: Ports, exchange: Exchange, missing: str = WAS_NO
     return policy
 
 
-def check_arn(exchange: Exchange) -> str:
-    """The PolicyArn parameter, if it can be the ARN of a managed policy.
+def check_arn(exchange: Exchange, parameter: str = "PolicyArn") -> str:
+    """The parameter, if it can be the ARN of a managed policy.
 
     Raises:
         ServiceError: InvalidInput.
     """
-    text: str = exchange.parameters["PolicyArn"]
+    text: str = exchange.parameters[parameter]
     try:
         arn = Arn.parse(text)
     except ValueError:

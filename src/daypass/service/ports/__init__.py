@@ -29,6 +29,7 @@ from daypass.service.ports.identities import (
     User,
 )
 from daypass.service.ports.policies import PolicyHolder, PolicyRecord, PolicyVersionRecord
+from daypass.service.ports.roles import InstanceProfileRecord, RoleRecord
 from daypass.service.ports.users import AccessKeyRecord, UserRecord
 from daypass.service.ports.world import AuditLog, AuditRecord, Entropy
 
@@ -48,6 +49,7 @@ __all__ = [
     "Entropy",
     "GroupRecord",
     "IdentityReader",
+    "InstanceProfileRecord",
     "Levels",
     "LimitReached",
     "ManagedPolicy",
@@ -58,6 +60,7 @@ __all__ = [
     "PolicyRecord",
     "PolicyVersionRecord",
     "Role",
+    "RoleRecord",
     "SamlProvider",
     "StillInUse",
     "User",

@@ -11,10 +11,11 @@ from daypass.service.ports.groups import Groups
 from daypass.service.ports.policies import Policies
 from daypass.service.ports.providers import Providers
 from daypass.service.ports.roles import Roles
+from daypass.service.ports.tags import Tags
 from daypass.service.ports.users import Users
 
 
-class Directory(Accounts, Users, Policies, Groups, Roles, Credentials, Providers, Buckets, Protocol):
+class Directory(Accounts, Users, Policies, Groups, Roles, Tags, Credentials, Providers, Buckets, Protocol):
     """Writes and lists for IAM and the gateway, straight from the store.
 
     Every write is one transaction, all or nothing, and IdentityReader of the same process sees it as soon as it

@@ -153,4 +153,4 @@ class Policies(Protocol):
 
     async def set_boundary(self, entity_id: str, arn: str | None) -> None:
         """The permissions boundary of a user or a role; None removes it.
-        Raises NotFound(USER | ROLE | MANAGED_POLICY)."""
+        Raises NotFound(USER | ROLE | BOUNDARY): there is no policy of that ARN."""

@@ -26,6 +26,10 @@ class UserRecord:
     def arn(self) -> str:
         return user_arn(self.account_id, self.path, self.name)
 
+    @property
+    def entity_id(self) -> str:
+        return self.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyRecord:
