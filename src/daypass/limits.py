@@ -73,8 +73,20 @@ INSTANCE_PROFILES_PER_ACCOUNT: Final = 1_000  # IAM quotas
 PROVIDERS_PER_ACCOUNT: Final = 100  # IAM quotas: of OpenID Connect providers, and as many SAML providers
 CLIENT_IDS_PER_PROVIDER: Final = 100  # IAM quotas; what AWS answers beyond says so too
 PROVIDER_THUMBPRINTS: Final = 5  # IAM API Reference, CreateOpenIDConnectProvider
+MFA_DEVICES_PER_ACCOUNT: Final = 5_000  # virtual ones, in use or not; IAM quotas: as many as users
+MFA_DEVICES_PER_USER: Final = 8  # IAM quotas
 TAGS_PER_ENTITY: Final = 50  # IAM quotas: of a user, a role, a policy, an instance profile, a provider, a device
 PAGE_ITEMS_DEFAULT: Final = 100  # IAM's MaxItems when none is passed
+
+# --- passwords and MFA codes --------------------------------------------------------------------------------
+PASSWORD_HASH_KIB: Final = 19_456  # of memory; OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB …
+PASSWORD_HASH_PASSES: Final = 2  # … two passes and one lane; some 45 ms here
+PASSWORD_CHARS_MIN: Final = 8  # where the account has no password policy; IAM User Guide, "Default password policy"
+PASSWORD_KINDS_MIN: Final = 3  # of the four kinds of characters; the same page
+PASSWORDS_REMEMBERED: Final = 24  # PasswordReusePrevention's maximum in the IAM model
+MFA_WINDOW_STEPS: Final = 1  # of 30 seconds before and after the present one; RFC 6238, 5.2 recommends at most one
+CREDENTIAL_REPORT_SECONDS: Final = 14_400  # before one is made anew; IAM API Reference, GenerateCredentialReport
+LAST_USE_FLUSH_SECONDS: Final = 5  # how often a worker writes down which credentials were used
 
 # --- policy documents (characters without white space; IAM quotas) ------------------------------------------
 MANAGED_POLICY_CHARS: Final = 6_144

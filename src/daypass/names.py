@@ -133,6 +133,15 @@ def instance_profile_arn(account_id: str, path: str, name: str) -> str:
     return f"arn:{PARTITION}:iam::{account_id}:instance-profile{path}{name}"
 
 
+def oidc_provider_arn(account_id: str, url: str) -> str:
+    """url: of the issuer, without `https://`."""
+    return f"arn:{PARTITION}:iam::{account_id}:oidc-provider/{url}"
+
+
+def saml_provider_arn(account_id: str, name: str) -> str:
+    return f"arn:{PARTITION}:iam::{account_id}:saml-provider/{name}"
+
+
 def managed_policy_arn(account_id: str, path: str, name: str) -> str:
     """path: begins and ends with `/`."""
     return f"arn:{PARTITION}:iam::{account_id}:policy{path}{name}"

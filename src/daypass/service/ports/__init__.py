@@ -5,6 +5,7 @@ Engines live in daypass.store; every engine of a port passes the same conformanc
 
 from daypass.service.ports.buckets import BucketRecord
 from daypass.service.ports.directory import Directory
+from daypass.service.ports.documents import DocumentRefused, Documents, DocumentUnreachable
 from daypass.service.ports.errors import (
     AlreadyExists,
     BucketExists,
@@ -29,6 +30,7 @@ from daypass.service.ports.identities import (
     User,
 )
 from daypass.service.ports.policies import PolicyHolder, PolicyRecord, PolicyVersionRecord
+from daypass.service.ports.providers import OidcProviderRecord, SamlProviderRecord, WebIdentityKey
 from daypass.service.ports.roles import InstanceProfileRecord, RoleRecord
 from daypass.service.ports.users import AccessKeyRecord, UserRecord
 from daypass.service.ports.world import AuditLog, AuditRecord, Entropy
@@ -45,6 +47,9 @@ __all__ = [
     "BucketRecord",
     "Directory",
     "DirectoryError",
+    "DocumentRefused",
+    "DocumentUnreachable",
+    "Documents",
     "Entity",
     "Entropy",
     "GroupRecord",
@@ -56,13 +61,16 @@ __all__ = [
     "MfaDevice",
     "NotFound",
     "OidcProvider",
+    "OidcProviderRecord",
     "PolicyHolder",
     "PolicyRecord",
     "PolicyVersionRecord",
     "Role",
     "RoleRecord",
     "SamlProvider",
+    "SamlProviderRecord",
     "StillInUse",
     "User",
     "UserRecord",
+    "WebIdentityKey",
 ]

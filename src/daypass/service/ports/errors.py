@@ -27,6 +27,7 @@ class Entity(StrEnum):
     LOGIN_PROFILE = "login profile"
     MFA_DEVICE = "MFA device"
     PROVIDER = "identity provider"
+    CLIENT_ID = "client id"
     CONTROL_POLICY = "control policy"
 
 

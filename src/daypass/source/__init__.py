@@ -1,0 +1,1 @@
+"""Where identities come from outside: what fetches an identity provider's documents."""
