@@ -70,13 +70,10 @@ class Authorizer:
         """
         resource_policy = resource_policy or check.resource_policy
         resource_account = resource_account or check.resource_account
-        question = Request(
-            principal=caller.principal,
-            action=check.action,
-            resource=check.resource,
-            context={**request_context(caller, request, region), **check.context},
-            resource_account=resource_account,
-        )
+        context = request_context(caller, request, region)
+        if check.context:
+            context.update(check.context)
+        question = Request(caller.principal, check.action, check.resource, context, resource_account)
         policies = await self.policies(
             caller, resource_policy, resource_account=resource_account, service=check.action.partition(":")[0]
         )
@@ -177,11 +174,11 @@ def request_context(caller: Caller | Anonymous, request: RawRequest, region: str
     if isinstance(caller, Caller) and caller.session is not None and caller.session.mfa_authenticated is not None:
         age = request.received - caller.session.mfa_authenticated
         context["aws:multifactorauthage"] = str(int(age.total_seconds()))
-    for name, value in request.headers:
-        if name == b"user-agent":
-            context["aws:useragent"] = value.decode("latin-1")
-        elif name == b"referer":
-            context["aws:referer"] = value.decode("latin-1")
+    user_agent, referer = request.named.get(b"user-agent"), request.named.get(b"referer")
+    if user_agent is not None:
+        context["aws:useragent"] = user_agent.decode("latin-1")
+    if referer is not None:
+        context["aws:referer"] = referer.decode("latin-1")
     return context
 
 
