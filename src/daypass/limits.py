@@ -15,6 +15,7 @@ SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, re
 # --- GetFederationToken -------------------------------------------------------------------------------------
 FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
 ROLE_SESSION_SECONDS_DEFAULT: Final = 3_600  # MaxSessionDuration of a role made without; IAM API Reference, CreateRole
+CHAINED_ROLE_SESSION_SECONDS_MAX: Final = 3_600  # IAM User Guide, "Roles terms and concepts", role chaining
 FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
 ROOT_SESSION_SECONDS_MAX: Final = 3_600  # root is clamped, not refused
 SESSION_POLICY_CHARS: Final = 2_048  # characters, inline and managed together; sessionPolicyDocumentType.max
@@ -37,6 +38,12 @@ ISSUERS_CACHED: Final = 1_024  # providers whose keys a worker keeps
 ISSUER_KEYS_SECONDS: Final = 900  # until a provider's keys are fetched anew
 ISSUER_REFETCH_SECONDS: Final = 60  # between two fetches that an unknown key id asks for
 ISSUER_RETRY_SECONDS: Final = 5  # between two fetches when the last one failed
+
+# --- MFA codes ----------------------------------------------------------------------------------------------
+MFA_WINDOW_STEPS: Final = 1  # of 30 seconds before and after the present one; RFC 6238, 5.2 recommends at most one
+MFA_WRONG_CODES: Final = 10  # of one device in MFA_WRONG_CODES_SECONDS; a worker then looks at none until they are over
+MFA_WRONG_CODES_SECONDS: Final = 300
+MFA_DEVICES_WATCHED: Final = 4_096  # devices with wrong codes that a worker remembers
 
 # --- request heads ------------------------------------------------------------------------------------------
 REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound under h11, nginx has 40 KiB

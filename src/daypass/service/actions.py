@@ -7,13 +7,14 @@ same way: checks, then perform. An action without a row is not served.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from daypass.policy import Policy
 from daypass.service.caller import Caller
+from daypass.service.mfa import WrongCodes
 from daypass.service.ports import Directory, Entropy, IdentityReader
 from daypass.token import KeyRing
 from daypass.wire.http import RawRequest
@@ -62,6 +63,7 @@ class Ports:
     directory: Directory
     entropy: Entropy
     key_ring: KeyRing
+    wrong_codes: WrongCodes = field(default_factory=WrongCodes)
 
 
 @dataclass(frozen=True, slots=True)

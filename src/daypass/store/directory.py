@@ -9,12 +9,13 @@ from daypass.store.entity_tags import EntityTags
 from daypass.store.groups import Groups
 from daypass.store.identities import Identities
 from daypass.store.inline_policies import InlinePolicies
+from daypass.store.mfa_counters import MfaCounters
 from daypass.store.policies import Policies
 from daypass.store.roles import Roles
 from daypass.store.users import Users
 
 
 class SqlDirectory(
-    Accounts, Users, AccessKeys, InlinePolicies, Policies, Groups, Roles, EntityTags, Buckets, Identities
+    Accounts, Users, AccessKeys, InlinePolicies, Policies, Groups, Roles, MfaCounters, EntityTags, Buckets, Identities
 ):
     """Each part is the module of its entity; they share one engine, one change log and one writer at a time."""

@@ -13,9 +13,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from daypass.service.actions import Action
-from daypass.service.sts import federation, identity
+from daypass.service.sts import assume_role, federation, identity
+from daypass.token import ROLE_SESSION, USER_SESSION
+
+_USERS_AND_ROLES: Final = frozenset({USER_SESSION, ROLE_SESSION})
 
 ACTIONS: Final[Mapping[str, Action]] = {
+    "AssumeRole": Action(assume_role.assume_role, assume_role.assume_role_checks, _USERS_AND_ROLES),
     "GetCallerIdentity": Action(identity.get_caller_identity, checks=None),
     # A session is told its permission first and then, in words of its own, that it may not.
     "GetFederationToken": Action(federation.get_federation_token, federation.federation_checks),

@@ -1,7 +1,7 @@
 """What a call passes to narrow or mark the session it asks for: session policies and session tags.
 
-Owns their checks, which are the same for every action that takes them. Each must hold now, so that no token carries what
-cannot be enforced at use.
+Owns their checks, which are the same for every action that takes them. Each must hold now, so that no token carries
+what cannot be enforced at use.
 
 Source: IAM User Guide, "Session policies", "Pass session tags in AWS STS"; AWS Security Token Service API Reference.
 """
