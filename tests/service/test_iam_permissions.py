@@ -22,16 +22,19 @@ from daypass.wire.http import RawRequest
 from support.api import ACCOUNT, InProcess, allow, in_process
 from support.boto3_in_process import client
 from support.iam import DOCUMENT_TEXT, TRUST_TEXT, policy_arn, refusal, user_arn
+from support.saml_metadata import metadata, signer
 from support.stores import OTHER_ACCOUNT, SqliteEngine
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "iam_checks.json").read_text())
-ROWS = [pytest.param(row, id=f"{row['action']} {row['case']}".strip()) for row in VECTORS["rows"]]
+# One file for each family of actions, all with one world.
+FILES = sorted((Path(__file__).parents[1] / "vectors").glob("iam_checks*.json"))
+VECTORS = [row for file in FILES for row in json.loads(file.read_text())["rows"]]
+ROWS = [pytest.param(row, id=f"{row['action']} {row['case']}".strip()) for row in VECTORS]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 REQUEST = RawRequest("POST", b"/", b"", (), b"", "127.0.0.1", False, NOW)
 
 
 def test_every_action_that_is_served_has_a_row_and_needs_a_permission() -> None:
-    assert {row["action"] for row in VECTORS["rows"]} == {*ACTIONS}
+    assert {row["action"] for row in VECTORS} == {*ACTIONS}
     assert all(action.checks is not None for action in ACTIONS.values())
 
 
@@ -63,6 +66,7 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
             tags={"Team": "blue"},
             created=NOW,
         )
+        await directory.create_group(ACCOUNT, "crew", path="/ops/", created=NOW)
         account = await store.identities.account(ACCOUNT)
         assert account is not None
         caller = Caller(
@@ -109,6 +113,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
             PermissionsBoundary=policy_arn("readers", "/team/"),
             Tags=[{"Key": "Team", "Value": "blue"}],
         )
+        iam.create_open_id_connect_provider(Url="https://idp.example.com/realm")
+        iam.create_saml_provider(Name="corporate", SAMLMetadataDocument=metadata(signer()))
         server.powerless = server.user("powerless")  # type: ignore[attr-defined]  # because the test adds it
         server.carol = server.user("carol", tags={"Own": "yes"})  # type: ignore[attr-defined]  # because the test adds it
         yield server
@@ -139,7 +145,7 @@ def test_of_two_permissions_the_first_alone_is_not_enough(row: Any, world: Any) 
 
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action.startswith(("Get", "List"))])
 def test_the_permission_on_the_very_resource_is_enough(action: str, world: Any) -> None:
-    row = next(row for row in VECTORS["rows"] if row["action"] == action)
+    row = next(row for vectors in VECTORS for row in vectors["rows"] if row["action"] == action)
     (check,) = row["checks"]
     world.put_policy("carol", "only", allow(check[0], check[1]))
     call = getattr(client(world, world.carol), xform_name(action))

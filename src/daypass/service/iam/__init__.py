@@ -19,12 +19,15 @@ from daypass.service.iam import (
     attachments,
     boundaries,
     inline_policies,
+    oidc_providers,
     policies,
     policy_versions,
     roles,
+    saml_providers,
     simulation,
     users,
 )
+from daypass.service.iam.providers import OIDC, SAML, listing_checks, on_provider, tagging_checks, untagging_checks
 from daypass.service.iam.simulation_source import on_source
 from daypass.service.iam.targets import ROLE, USER, on_policy, on_target, on_user
 
@@ -72,6 +75,46 @@ ACTIONS: Final[Mapping[str, Action]] = {
     ),
     "DeletePolicyVersion": Action(policy_versions.delete_policy_version, on_policy("iam:DeletePolicyVersion")),
     "ListEntitiesForPolicy": Action(attachments.list_entities_for_policy, on_policy("iam:ListEntitiesForPolicy")),
+    "CreateOpenIDConnectProvider": Action(
+        oidc_providers.create_oidc_provider, oidc_providers.create_oidc_provider_checks
+    ),
+    "GetOpenIDConnectProvider": Action(
+        oidc_providers.get_oidc_provider, on_provider(OIDC, "iam:GetOpenIDConnectProvider")
+    ),
+    "ListOpenIDConnectProviders": Action(
+        oidc_providers.list_oidc_providers, listing_checks("iam:ListOpenIDConnectProviders")
+    ),
+    "UpdateOpenIDConnectProviderThumbprint": Action(
+        oidc_providers.update_thumbprint, on_provider(OIDC, "iam:UpdateOpenIDConnectProviderThumbprint")
+    ),
+    "AddClientIDToOpenIDConnectProvider": Action(
+        oidc_providers.add_client_id, on_provider(OIDC, "iam:AddClientIDToOpenIDConnectProvider")
+    ),
+    "RemoveClientIDFromOpenIDConnectProvider": Action(
+        oidc_providers.remove_client_id, on_provider(OIDC, "iam:RemoveClientIDFromOpenIDConnectProvider")
+    ),
+    "DeleteOpenIDConnectProvider": Action(
+        oidc_providers.delete_oidc_provider, on_provider(OIDC, "iam:DeleteOpenIDConnectProvider")
+    ),
+    "TagOpenIDConnectProvider": Action(
+        oidc_providers.tag_oidc_provider, tagging_checks(OIDC, "iam:TagOpenIDConnectProvider")
+    ),
+    "UntagOpenIDConnectProvider": Action(
+        oidc_providers.untag_oidc_provider, untagging_checks(OIDC, "iam:UntagOpenIDConnectProvider")
+    ),
+    "ListOpenIDConnectProviderTags": Action(
+        oidc_providers.list_oidc_provider_tags, on_provider(OIDC, "iam:ListOpenIDConnectProviderTags")
+    ),
+    "CreateSAMLProvider": Action(saml_providers.create_saml_provider, saml_providers.create_saml_provider_checks),
+    "GetSAMLProvider": Action(saml_providers.get_saml_provider, on_provider(SAML, "iam:GetSAMLProvider")),
+    "ListSAMLProviders": Action(saml_providers.list_saml_providers, listing_checks("iam:ListSAMLProviders")),
+    "UpdateSAMLProvider": Action(saml_providers.update_saml_provider, saml_providers.update_saml_provider_checks),
+    "DeleteSAMLProvider": Action(saml_providers.delete_saml_provider, on_provider(SAML, "iam:DeleteSAMLProvider")),
+    "TagSAMLProvider": Action(saml_providers.tag_saml_provider, tagging_checks(SAML, "iam:TagSAMLProvider")),
+    "UntagSAMLProvider": Action(saml_providers.untag_saml_provider, untagging_checks(SAML, "iam:UntagSAMLProvider")),
+    "ListSAMLProviderTags": Action(
+        saml_providers.list_saml_provider_tags, on_provider(SAML, "iam:ListSAMLProviderTags")
+    ),
     "SimulateCustomPolicy": Action(
         simulation.simulate_custom_policy, simulation.on_nothing("iam:SimulateCustomPolicy")
     ),
