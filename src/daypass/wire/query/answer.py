@@ -10,10 +10,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -32,25 +29,12 @@ from daypass.wire.model import (
     StructureShape,
     TimestampShape,
 )
+from daypass.wire.query.template import CONTROLS, Template, compile_template, iso8601, order
 
 FAULT_NAMESPACE: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"  # sic; AWS uses it for InvalidAction
 
-# Where AWS's recorded order of elements is not the model's. Members not named here follow in the model's order.
-# GetFederationToken's is by analogy with AssumeRole's; no SDK depends on the order.
-_RECORDED_ORDER: Final = {
-    "GetCallerIdentityResponse": ("Arn", "UserId", "Account"),
-    "AssumeRoleResponse": ("AssumedRoleUser", "Credentials"),
-    "AssumeRoleWithSAMLResponse": ("AssumedRoleUser", "Credentials"),
-    "AssumeRoleWithWebIdentityResponse": ("AssumedRoleUser", "Credentials"),
-    "GetFederationTokenResponse": ("FederatedUser", "Credentials"),
-}
-
 # XML 1.0 has no characters for these, not even by reference. A carriage return it has by reference only.
-_CONTROLS: Final = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
-_WITHOUT_CONTROLS: Final = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
-
-# None is left out, a bool has words of its own, and anything else has no business here.
-_WRITTEN_AS_THEY_ARE: Final = frozenset({str, int})
+_WITHOUT_CONTROLS: Final = bytes.maketrans(CONTROLS, b"?" * len(CONTROLS))
 
 Writer = Callable[[Any], str]
 
@@ -70,7 +54,7 @@ def render_result(
         if operation.output is not None and operation.result_wrapper is not None:
             answer = {operation.result_wrapper: _plain(operation.output, result)} | answer
         return _json({f"{operation.name}Response": answer})
-    return _xml(_result_writer(service, operation)(result, request_id))
+    return _result_writer(service, operation)(result, request_id)
 
 
 def render_error(namespace: str, error: ServiceError, request_id: str, json: bool = False) -> bytes:
@@ -96,107 +80,35 @@ def render_error(namespace: str, error: ServiceError, request_id: str, json: boo
 
 
 @cache
-def _result_writer(service: Service, operation: Operation) -> Callable[[Mapping[str, Any], str], str]:
+def _result_writer(service: Service, operation: Operation) -> Callable[[Mapping[str, Any], str], bytes]:
     """Writes the whole answer from a result and a request id."""
     head = f'<{operation.name}Response xmlns="{service.namespace}">\n'
     body = "  <ResponseMetadata>\n    <RequestId>"
     foot = f"</RequestId>\n  </ResponseMetadata>\n</{operation.name}Response>\n"
-    if operation.output is None or operation.result_wrapper is None:
+    output, wrapper = operation.output, operation.result_wrapper
+    if output is None or wrapper is None:
 
-        def write_empty(result: Mapping[str, Any], request_id: str) -> str:
+        def write_empty(result: Mapping[str, Any], request_id: str) -> bytes:
             if result:
                 raise KeyError(f"{operation.name} has no result")
-            return f"{head}{body}{request_id}{foot}"
+            return _xml(f"{head}{body}{request_id}{foot}")
 
         return write_empty
-    write_result = _writer(operation.output, operation.result_wrapper, "  ")
-    output, wrapper = operation.output, operation.result_wrapper
-    flat: dict[tuple[str, ...], _Flat | None] = {}
+    write_result = _writer(output, wrapper, "  ")
+    # By the members that are there. What a result holds is ours to say, so there are few of them.
+    templates: dict[tuple[str, ...], Template | None] = {}
 
-    def write(result: Mapping[str, Any], request_id: str) -> str:
+    def write(result: Mapping[str, Any], request_id: str) -> bytes:
         present = tuple(result)
-        if present not in flat:
-            # What a result holds is ours to say, so there are few of these.
-            flat[present] = _flat(output, wrapper, present)
-        writer = flat[present]
-        inner = None if writer is None else writer.text(result)
-        return f"{head}{write_result(result) if inner is None else inner}{body}{request_id}{foot}"
+        if present not in templates:
+            templates[present] = compile_template(output, wrapper, present, head, f"{body}%s{foot}")
+        template = templates[present]
+        document = None if template is None else template.document(result, request_id)
+        if document is None:
+            document = _xml(f"{head}{write_result(result)}{body}{request_id}{foot}")
+        return document
 
     return write
-
-
-# The structure's member name, or None for the result itself; how many members it has; what takes the values from it.
-_Group = tuple[str | None, int, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
-
-
-class _Flat:
-    """Writes a result of texts, numbers and times, in structures with nothing missing, from one template."""
-
-    __slots__ = ("_brackets", "_groups", "_template", "_times")
-
-    def __init__(self, template: str, groups: Sequence[_Group], times: Sequence[int]) -> None:
-        """groups: where the values for the template's places come from, in order. times: which places are times."""
-        self._template = template
-        self._groups = groups
-        self._times = times
-        self._brackets = template.count("<") + template.count(">")
-
-    def text(self, result: Mapping[str, Any]) -> str | None:
-        """None: this result is not one that the template is for, or something in it needs escaping."""
-        values: list[Any] = []
-        for name, size, take in self._groups:
-            structure = result if name is None else result[name]
-            try:
-                values += take(structure)
-            except KeyError:
-                return None
-            if len(structure) != size:
-                return None
-        for place in self._times:
-            if values[place] is not None:
-                values[place] = _iso8601(values[place])
-        if not _WRITTEN_AS_THEY_ARE.issuperset(map(type, values)):
-            return None
-        text = self._template % tuple(values)
-        if "&" in text or text.count("<") + text.count(">") != self._brackets:
-            return None
-        return text
-
-
-def _flat(shape: StructureShape, tag: str, present: Sequence[str]) -> _Flat | None:
-    """For results with these members. None: some are of shapes that have to be written piece by piece."""
-    if not shape.members.keys() >= set(present):
-        return None
-    places: list[tuple[str | None, str, Shape]] = []
-    sizes: dict[str | None, int] = {None: len(present)}
-    parts = [f"  <{tag}>\n"]
-    for name in [name for name in _order(shape) if name in present]:
-        inner = shape.members[name].shape
-        if isinstance(inner, StructureShape):
-            sizes[name] = len(inner.members)
-            places += [(name, leaf, inner.members[leaf].shape) for leaf in _order(inner)]
-            leaves = "".join([f"      <{leaf}>%s</{leaf}>\n" for leaf in _order(inner)])
-            parts.append(f"    <{name}>\n{leaves}    </{name}>\n")
-        else:
-            places.append((None, name, inner))
-            parts.append(f"    <{name}>%s</{name}>\n")
-    parts.append(f"  </{tag}>\n")
-    if not all(isinstance(leaf, StringShape | IntegerShape | TimestampShape) for _, _, leaf in places):
-        return None
-    groups = [(owner, sizes[owner], _taker([name for _, name, _ in run])) for owner, run in groupby(places, _owner)]
-    times = [place for place, (_, _, leaf) in enumerate(places) if isinstance(leaf, TimestampShape)]
-    return _Flat("".join(parts), groups, times)
-
-
-def _owner(place: tuple[str | None, str, Shape]) -> str | None:
-    return place[0]
-
-
-def _taker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    (only,) = names
-    return lambda structure: (structure[only],)
 
 
 def _writer(shape: Shape, tag: str, indent: str) -> Writer:
@@ -217,7 +129,7 @@ def _writer(shape: Shape, tag: str, indent: str) -> Writer:
 def _structure_writer(shape: StructureShape, tag: str, indent: str) -> Writer:
     first, last = f"{indent}<{tag}>\n", f"{indent}</{tag}>\n"
     names = frozenset(shape.members)
-    members = [(name, _writer(shape.members[name].shape, name, indent + "  ")) for name in _order(shape)]
+    members = [(name, _writer(shape.members[name].shape, name, indent + "  ")) for name in order(shape)]
 
     def write(value: Mapping[str, Any]) -> str:
         if not names.issuperset(value):
@@ -276,7 +188,7 @@ def _leaf_writer(text_of: Callable[[Any], str], first: str, last: str) -> Writer
 def _text_of(shape: Shape) -> Callable[[Any], str]:
     match shape:
         case TimestampShape():
-            return _iso8601
+            return iso8601
         case BooleanShape():
             return _boolean
         case BlobShape():
@@ -285,21 +197,6 @@ def _text_of(shape: Shape) -> Callable[[Any], str]:
             return str
         case _:
             raise ValueError(f"no writing of `{shape.name}` in an answer")
-
-
-def _order(shape: StructureShape) -> list[str]:
-    recorded = _RECORDED_ORDER.get(shape.name, ())
-    return [*recorded, *(name for name in shape.members if name not in recorded)]
-
-
-def _iso8601(value: datetime) -> str:
-    """Whole seconds, cut off, as STS sends them."""
-    if value.tzinfo is not UTC:
-        if value.tzinfo is None:
-            raise ValueError("a naive time in a result")
-        value = value.astimezone(UTC)
-    # msgspec writes a time as a JSON string in a sixth of isoformat's time.
-    return msgspec.json.encode(value)[1:20].decode("ascii") + "Z"
 
 
 def _boolean(value: bool) -> str:
@@ -331,7 +228,7 @@ def _plain(shape: Shape, value: Any) -> Any:
         case StructureShape():
             if not shape.members.keys() >= value.keys():
                 raise KeyError(f"{shape.name} has no {', '.join(value.keys() - shape.members.keys())}")
-            present = [name for name in _order(shape) if value.get(name) is not None]
+            present = [name for name in order(shape) if value.get(name) is not None]
             return {name: _plain(shape.members[name].shape, value[name]) for name in present}
         case ListShape():
             return [_plain(shape.element, element) for element in value]
