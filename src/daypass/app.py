@@ -14,13 +14,19 @@ from daypass import config
 from daypass.config import Settings
 from daypass.edge.api import Api, ServedService
 from daypass.edge.asgi import Application, Receive, Scope, Send, utc_now
+from daypass.edge.authorizer import DecisionListener
 from daypass.edge.backends import Backends, ChosenBackend
+from daypass.edge.console import Console
+from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.upstream import Upstream
 from daypass.service import iam, sts
 from daypass.service.actions import Ports
 from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
+from daypass.service.caller import may_call_iam
+from daypass.service.decisions import Decider
+from daypass.service.sign_in import SignIn
 from daypass.store import open_store
 from daypass.store.audit import FileAuditLog
 from daypass.store.entropy import SystemEntropy
@@ -37,9 +43,15 @@ class Daypass:
         self._settings = settings
         self._running = AsyncExitStack()
         self._application: Application | None = None
+        self._asked: DecisionListener | None = None
+        self._console: Console | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._application is not None and scope["type"] != "lifespan":
+        if self._asked is not None and scope["type"] == "http" and self._asked.is_meant(scope):
+            await self._asked(scope, receive, send)
+        elif self._console is not None and scope["type"] == "http" and self._console.is_meant(scope):
+            await self._console(scope, receive, send)
+        elif self._application is not None and scope["type"] != "lifespan":
             await self._application(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -80,8 +92,8 @@ class Daypass:
         authorizer = Authorizer(store.identities)
         api = Api(
             services={
-                "sts": ServedService(model.load("sts"), sts.ACTIONS, admits_federated_users=True),
-                "iam": ServedService(model.load("iam"), iam.ACTIONS, admits_federated_users=False),
+                "sts": ServedService(model.load("sts"), sts.ACTIONS),
+                "iam": ServedService(model.load("iam"), iam.ACTIONS, may_call_iam),
             },
             authenticator=authenticator,
             authorizer=authorizer,
@@ -96,6 +108,34 @@ class Daypass:
             backends=chosen,
             addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
         )
+        if settings.authorizer is not None:
+            decider = Decider(
+                identities=store.identities,
+                directory=store.directory,
+                authenticator=authenticator,
+                authorizer=authorizer,
+                audit=audit,
+            )
+            front = None
+            if not chosen.none:
+                front = Front(
+                    identities=store.identities,
+                    authenticator=authenticator,
+                    authorizer=authorizer,
+                    audit=audit,
+                    backends=chosen,
+                    addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
+                )
+            self._asked = DecisionListener(
+                decider=decider,
+                front=front,
+                entropy=entropy,
+                now=utc_now,
+                port=None if settings.authorizer.socket is not None else settings.authorizer.port,
+                token=settings.authorizer.token,
+            )
+        sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
+        self._console = Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now)
         application = Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
         _quiet_the_collector()
         return application

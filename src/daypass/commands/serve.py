@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from daypass import config
-from daypass.config import Settings, SettingsError
+from daypass.config import AuthorizerListener, Settings, SettingsError
 from daypass.store import StoreError, open_store
 
 _GRACE_SECONDS = 30  # for requests in flight when told to stop
@@ -27,6 +29,12 @@ _BACKLOG = 2048  # connections that wait to be accepted
 )
 @click.option("--workers", metavar="N", type=int, help="Worker processes; default 1.  [DAYPASS_WORKERS]")
 @click.option("--s3-backend", metavar="URL", help="The S3-compatible store behind the gateway.  [DAYPASS_S3_BACKEND]")
+@click.option(
+    "--authorizer-listen",
+    metavar="WHERE",
+    help="Answer questions about decisions here: unix:/PATH, or a loopback HOST:PORT with DAYPASS_AUTHORIZER_TOKEN."
+    "  [DAYPASS_AUTHORIZER_LISTEN]",
+)
 @click.option("--regions", metavar="LIST", help="Valid regions, by comma; default any.  [DAYPASS_REGIONS]")
 def serve(**options: Any) -> None:
     """Serve STS, IAM and the S3 gateway on one port.
@@ -41,7 +49,10 @@ def serve(**options: Any) -> None:
     try:
         settings = config.load(options)
         asyncio.run(_check_store(settings))
-        listener = _bind(settings)
+        listener = _bind(settings.host, settings.port, "--listen")
+        listeners = [listener]
+        if settings.authorizer is not None:
+            listeners.append(_bind_authorizer(settings.authorizer))
     except (SettingsError, StoreError) as error:
         raise click.ClickException(str(error)) from None
     host, port = listener.getsockname()[:2]
@@ -50,7 +61,7 @@ def serve(**options: Any) -> None:
     # Told to stop, the server finishes the requests in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config.export(options)
-    _run(settings, listener)
+    _run(settings, listeners)
 
 
 async def _check_store(settings: Settings) -> None:
@@ -59,27 +70,59 @@ async def _check_store(settings: Settings) -> None:
     await store.close()
 
 
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind_authorizer(settings: AuthorizerListener) -> socket.socket:
+    """A Unix socket is for its owner and its group alone; one that a server before left behind is replaced."""
+    if settings.socket is None:
+        return _bind(settings.host, settings.port, "--authorizer-listen")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind((settings.host, settings.port))
+        if settings.socket.is_socket():
+            _refuse_if_answering(settings.socket)
+            settings.socket.unlink()
+        mask = os.umask(0o117)
+        try:
+            listener.bind(str(settings.socket))
+        finally:
+            os.umask(mask)
     except OSError as error:
         listener.close()
-        where = f"{settings.host}:{settings.port}"
-        raise SettingsError(f"cannot listen on {where}: {error.strerror}; choose another with --listen") from None
+        raise SettingsError(
+            f"cannot listen on {settings.socket}: {error.strerror}; choose another with --authorizer-listen"
+        ) from None
     listener.set_inheritable(True)
     return listener
 
 
-def _run(settings: Settings, listener: socket.socket) -> None:
+def _refuse_if_answering(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    raise SettingsError(f"another server listens on {path}; choose another with --authorizer-listen")
+
+
+def _bind(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        where = f"{host}:{port}"
+        raise SettingsError(f"cannot listen on {where}: {error.strerror}; choose another with {option}") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _run(settings: Settings, listeners: list[socket.socket]) -> None:
     server_config = uvicorn.Config(
         "daypass.app:create",
         factory=True,
         workers=settings.workers,
         # On httptools, never the h11 fallback: that accepts what a strict parser refuses.
-        http="daypass.edge.http_protocol:BoundedHttpProtocol",
+        http="daypass.edge.control_protocol:ControlProtocol",
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -91,6 +134,6 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     if settings.workers == 1:
-        uvicorn.Server(server_config).run(sockets=[listener])
+        uvicorn.Server(server_config).run(sockets=listeners)
     else:
-        Multiprocess(server_config, sockets=[listener]).run()
+        Multiprocess(server_config, sockets=listeners).run()

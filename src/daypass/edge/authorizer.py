@@ -4,6 +4,8 @@ Who can reach it can ask about anybody, so it listens on a Unix socket, guarded 
 loopback address, guarded by a token as well. Its answers hold decisions and reasons; no key and no session token.
 
     POST /_daypass/authorize    a question, or a batch of them, as JSON (service.decisions)
+    GET  /_daypass/nginx        nginx's question about an S3 request (edge.proxies)
+    any  /_daypass/envoy/…      Envoy's question about an S3 request (edge.proxies)
     GET  /_daypass/health       200 when ready
 
 Source: the form of a question is Daypass's own; docs/authorizer.md shows it.
@@ -21,10 +23,13 @@ from typing import Any, Final
 
 from daypass import limits
 from daypass.edge.asgi import HEALTH_PATH, Receive, Scope, Send, make_request_id
+from daypass.edge.front import Front
+from daypass.edge.proxies import ENVOY_PREFIX, NGINX_PATH, Misconfigured, ask_for_envoy, ask_for_nginx
 from daypass.errors import ServiceError
 from daypass.names import Secret
 from daypass.service.decisions import Decider, QuestionError, all_allowed, read_questions
 from daypass.service.ports import Entropy
+from daypass.wire.http import RawResponse
 
 AUTHORIZE_PATH: Final = "/_daypass/authorize"
 TOKEN_HEADER: Final = b"x-daypass-authorizer-token"
@@ -35,6 +40,7 @@ _log: Final = logging.getLogger("daypass")
 class DecisionListener:
     """Answers on the authorizer's listener, and nowhere else.
 
+    front: None if no S3 backend is configured.
     port: of a loopback listener; None for a Unix socket.
     token: what an asker over TCP proves itself with.
     """
@@ -43,6 +49,7 @@ class DecisionListener:
         self,
         *,
         decider: Decider,
+        front: Front | None,
         entropy: Entropy,
         now: Callable[[], datetime],
         port: int | None,
@@ -51,6 +58,7 @@ class DecisionListener:
         if port is not None and token is None:
             raise ValueError("an authorizer on TCP has a token")
         self._decider = decider
+        self._front = front
         self._entropy = entropy
         self._now = now
         self._port = port
@@ -65,9 +73,17 @@ class DecisionListener:
         """The answer to one request of its listener, whatever it is."""
         request_id = make_request_id(self._entropy.bytes(16))
         try:
+            routed = await self._route(scope, request_id)
+            if routed is not None:
+                await send({"type": "http.response.start", "status": routed.status, "headers": routed.headers})
+                await send({"type": "http.response.body", "body": routed.body})
+                return
             status, answer = await self._answer(scope, receive, request_id)
         except _ClientGone:
             return
+        except Misconfigured as error:
+            _log.error("a proxy in front of S3 is not configured as it must be: %s", error)
+            status, answer = 500, _error("Misconfigured", str(error), request_id)
         except QuestionError as error:
             status, answer = 400, _error("ValidationError", str(error), request_id)
         except ServiceError as error:
@@ -83,6 +99,18 @@ class DecisionListener:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _route(self, scope: Scope, request_id: str) -> RawResponse | None:
+        """The answer to a proxy's question; None if it is none."""
+        path: bytes = scope["raw_path"]
+        is_nginx = path == NGINX_PATH
+        if not is_nginx and path != ENVOY_PREFIX and not path.startswith(ENVOY_PREFIX + b"/"):
+            return None
+        self._check_asker(scope)
+        if self._front is None:
+            raise Misconfigured("Daypass has no S3 backend; set --s3-backend")
+        ask = ask_for_nginx if is_nginx else ask_for_envoy
+        return await ask(self._front, scope, request_id, self._now())
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> tuple[int, Mapping[str, Any]]:
         if scope["path"].encode() == HEALTH_PATH:

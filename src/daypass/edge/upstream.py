@@ -178,6 +178,21 @@ class Upstream:
 
     def _head(self, request: UpstreamRequest) -> bytes:
         """The request's line and headers, the signature over all of them among them."""
+        signed, authorization = self.sign(request)
+        target = request.path + (b"?" + request.query if request.query else b"")
+        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
+        lines += [name + b": " + value for name, value in signed]
+        if request.content_length is not None:
+            lines.append(b"content-length: %d" % request.content_length)
+        lines.append(b"authorization: " + authorization)
+        head = b"\r\n".join([*lines, b"", b""])
+        # A line end within a value would be a header of its own, or a request of its own.
+        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+            raise ValueError("a line end within the head of a request")
+        return head
+
+    def sign(self, request: UpstreamRequest) -> tuple[Headers, bytes]:
+        """The headers that are signed - host, hash and date, then the request's own - and the Authorization value."""
         date = sigv4.amz_date(request.at)
         signed: Headers = (
             (b"host", self._host),
@@ -195,17 +210,7 @@ class Upstream:
             self._key_for(date[:8]),
             request.at,
         )
-        target = request.path + (b"?" + request.query if request.query else b"")
-        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
-        lines += [name + b": " + value for name, value in signed]
-        if request.content_length is not None:
-            lines.append(b"content-length: %d" % request.content_length)
-        lines.append(b"authorization: " + authorization.encode("ascii"))
-        head = b"\r\n".join([*lines, b"", b""])
-        # A line end within a value would be a header of its own, or a request of its own.
-        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
-            raise ValueError("a line end within the head of a request")
-        return head
+        return signed, authorization.encode("ascii")
 
     def _key_for(self, day: str) -> sigv4.SigningKey:
         key = self._signing_key
