@@ -33,7 +33,7 @@ GRACE_SECONDS = 10
 class Running:
     """A server in a thread of this process, over a data directory of its own."""
 
-    def __init__(self, data: Path, root: Key, user: Key) -> None:
+    def __init__(self, data: Path, root: Key, user: Key, keep_alive_seconds: int) -> None:
         self.data = data
         self.root = root
         self.user = user
@@ -48,6 +48,7 @@ class Running:
             log_level="error",
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=keep_alive_seconds,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
@@ -71,7 +72,7 @@ class Running:
 
 
 @contextmanager
-def serving(data: Path, *, full: bool = False) -> Iterator[Running]:
+def serving(data: Path, *, full: bool = False, keep_alive_seconds: int = 5) -> Iterator[Running]:
     """full: there is no room for the audit log."""
     with in_process(data) as first:
         root = first.root
@@ -79,7 +80,7 @@ def serving(data: Path, *, full: bool = False) -> Iterator[Running]:
     if full:
         (data / "audit.jsonl").unlink()
         os.symlink("/dev/full", data / "audit.jsonl")
-    running = Running(data, root, user)
+    running = Running(data, root, user, keep_alive_seconds)
     try:
         yield running
     finally:
@@ -355,3 +356,23 @@ def test_nothing_of_a_turn_is_issued_that_cannot_be_put_on_record(tmp_path: Path
             assert b"<Code>ServiceUnavailable</Code>" in answer
             assert b"Credentials" not in answer
             connection.close()
+
+
+def test_a_connection_that_is_left_idle_is_closed_and_one_in_use_is_not(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", keep_alive_seconds=1) as server, server.connect() as connection:
+        for _ in range(4):
+            time.sleep(0.4)
+            connection.sendall(federation(server, "Bob"))
+            answers(connection, 1)
+        before = time.monotonic()
+        assert connection.recv(1) == b""
+        assert 0.8 < time.monotonic() - before < 5
+
+
+def test_what_is_no_request_does_not_keep_a_connection(tmp_path: Path) -> None:
+    """Empty lines before a request line are skipped (RFC 9112, 2.2)."""
+    with serving(tmp_path / "data", keep_alive_seconds=1) as server, server.connect() as connection:
+        connection.sendall(federation(server, "Bob"))
+        answers(connection, 1)
+        connection.sendall(b"\r\n")
+        assert connection.recv(1) == b""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import binascii
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,10 +22,10 @@ import msgspec
 from daypass import limits
 from daypass.errors import ServiceError, internal_failure, service_unavailable
 from daypass.policy import Decision, Outcome
-from daypass.service.actions import Action, Check, Exchange, Ports
+from daypass.service.actions import Action, Check, Exchange, Ports, UnsignedAction, UnsignedExchange
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer, denied, unauthorized
-from daypass.service.caller import Caller
+from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord
 from daypass.wire import query
 from daypass.wire.http import Headers, RawRequest, RawResponse
@@ -45,7 +46,7 @@ class ServedService:
     """
 
     model: Service
-    actions: Mapping[str, Action]
+    actions: Mapping[str, Action | UnsignedAction]
     admits: Callable[[Caller], bool] | None = None
 
 
@@ -123,27 +124,41 @@ class Api:
         # 2. Who asks.
         if isinstance(claim, SignatureFault):
             raise service_error(claim, trail.service)
-        if claim is None:
+        action = served.actions.get(form.action)
+        caller: Caller | Anonymous = ANONYMOUS
+        if claim is not None:
+            caller = trail.caller = await self._authenticator.authenticate(
+                request, claim, sha256(request.body).hexdigest(), services=self._scopes
+            )
+            if served.admits is not None and not served.admits(caller):
+                raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
+        elif not isinstance(action, UnsignedAction):
             raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
-        caller = await self._authenticator.authenticate(
-            request, claim, sha256(request.body).hexdigest(), services=self._scopes
-        )
-        trail.caller = caller
-        if served.admits is not None and not served.admits(caller):
-            raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
 
         # 3. Which action, with which parameters.
-        action = served.actions.get(form.action)
         if action is None:
             raise query.not_served(form)
         call = query.parse_call(served.model, form)
-        exchange = Exchange(request, trail.request_id, caller, call.parameters)
 
         # 4. May it: one check here for every action; a denial carries its decision.
-        checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
-        if not action.admits(caller):
-            asked = checks[0] if checks else Check(f"{trail.service}:{form.action}", "*")
-            raise unauthorized(caller.principal.arn, asked.action, None if asked.resource == "*" else asked.resource)
+        checks: Sequence[Check] = ()
+        perform: Callable[[], Awaitable[Mapping[str, Any]]]
+        if isinstance(action, UnsignedAction):
+            # A right signature changes nothing: what is passed says who calls.
+            caller = trail.caller = ANONYMOUS
+            unsigned = UnsignedExchange(request, trail.request_id, call.parameters)
+            checks = await action.checks(self._ports, unsigned)
+            perform = partial(action.perform, self._ports, unsigned)
+        else:
+            assert isinstance(caller, Caller)  # noqa: S101  step 2 let nobody else come here
+            exchange = Exchange(request, trail.request_id, caller, call.parameters)
+            if action.checks is not None:
+                checks = await action.checks(self._ports, exchange)
+            if not action.admits(caller):
+                asked = checks[0] if checks else Check(f"{trail.service}:{form.action}", "*")
+                on = None if asked.resource == "*" else asked.resource
+                raise unauthorized(caller.principal.arn, asked.action, on)
+            perform = partial(action.perform, self._ports, exchange)
         for check in checks:
             trail.check = check
             question, trail.decision = await self._authorizer.decide(caller, request, check, region=trail.region)
@@ -153,7 +168,7 @@ class Api:
                 trail.records.append(trail.record(error=None))
 
         # 5. Do it; 6. put it on record; 7. say it.
-        result = await action.perform(self._ports, exchange)
+        result = await perform()
         trail.session_access_key_id = _issued(result)
         trail.records.append(trail.record(error=None))
         return query.render_result(served.model, call.operation, result, trail.request_id, trail.wants_json)
@@ -194,7 +209,7 @@ class _Trail:
         self.region = region
         self.wants_json = _wants_json(request)
         self.action: str | None = None
-        self.caller: Caller | None = None
+        self.caller: Caller | Anonymous | None = None
         self.check: Check | None = None
         self.decision: Decision | None = None
         self.session_access_key_id: str | None = None
@@ -213,7 +228,7 @@ class _Trail:
             request_id=self.request_id,
             caller_arn=None if caller is None else caller.principal.arn,
             caller_type="unknown" if caller is None else caller.principal.kind,
-            access_key_id=None if caller is None else caller.access_key_id,
+            access_key_id=caller.access_key_id if isinstance(caller, Caller) else None,
             action=check.action if check is not None else f"{self.service}:{self.action or '-'}",
             resource=None if check is None else check.resource,
             decision=outcome,
@@ -257,7 +272,7 @@ def _extended_request_id(trail: _Trail) -> bytes:
     """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
     milliseconds = int(trail.request.received.timestamp() * 1000)
     text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{trail.request_id[:8]}"
-    return binascii.b2a_base64(text.encode("ascii"), newline=False)
+    return binascii.b2a_base64(text.encode(), newline=False)
 
 
 def _wants_json(request: RawRequest) -> bool:

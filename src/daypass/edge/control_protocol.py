@@ -55,12 +55,19 @@ class ControlProtocol(BoundedHttpProtocol):
         self._source_ip = ""
         self._straight: Turn | None = None  # where the request goes that is being received
         self._body = b""
+        self._idle_since: float | None = None  # since the last straight answer; None: since none
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # because uvicorn's is
         super().connection_made(transport)
         turn_of = getattr(self.app, "turn_of", None)
         self._turn = None if turn_of is None else turn_of(self.server)
         self._source_ip = self.client[0] if self.client else ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -69,18 +76,13 @@ class ControlProtocol(BoundedHttpProtocol):
             self._hand_over()
 
     def on_message_begin(self) -> None:
-        if self._turn is None:
-            super().on_message_begin()
-            return
+        self._idle_since = None
         self.begin_head()
         self.url = b""
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._turn is None:
-            super().on_header(name, value)
-        else:
-            self.headers.append((name.lower(), value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self._turn is not None and self._may_go_straight():
@@ -131,12 +133,13 @@ class ControlProtocol(BoundedHttpProtocol):
     def _hand_over(self) -> None:
         """The request as uvicorn would have it by now."""
         straight, self._straight = self._straight, None
-        if self._turn is not None:
-            url, headers = self.url, self.headers
-            super().on_message_begin()
-            for name, value in headers:
-                super().on_header(name, value)
-            self.url = url
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers += headers  # the scope has this list, too
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
         super().on_headers_complete()
         if straight is not None and self._body:
             super().on_body(self._body)
@@ -151,8 +154,24 @@ class ControlProtocol(BoundedHttpProtocol):
         headers = (*self.server_state.default_headers, *response.headers)
         lines = b"%b: %b\r\n" * len(headers) % tuple(chain.from_iterable(headers))
         end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((STATUS_LINE[response.status], lines, end, response.body)))
-        if keep_alive:
+        self.one_piece.write_whole(b"".join((STATUS_LINE[response.status], lines, end, response.body)))
+        if not keep_alive:
+            self.transport.close()
+        elif self.pipeline:
             self.on_response_complete()
         else:
-            self.transport.close()
+            self.server_state.total_requests += 1
+            self._idle_since = self.loop.time()
+            if self._idle_timer is None:
+                self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        """Close a connection on which nothing has come for uvicorn's time; one timer serves all answers within it."""
+        self._idle_timer = None
+        if self._idle_since is None:
+            return  # a request has begun; its answer starts the timer anew
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_whether_idle)
+        else:
+            self.timeout_keep_alive_handler()

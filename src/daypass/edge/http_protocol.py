@@ -19,7 +19,7 @@ from daypass import limits
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class _InOnePiece:
+class InOnePiece:
     """A transport that keeps a small piece until the next one comes, or until the event loop comes round to it.
 
     What is written leaves in the order written; closing lets what was kept go first.
@@ -44,6 +44,11 @@ class _InOnePiece:
         elif piece:
             self._kept = piece
             self._loop.call_soon(self._let_go)
+
+    def write_whole(self, answer: bytes) -> None:
+        """Write what nothing follows."""
+        self._let_go()
+        self._transport.write(answer)
 
     def close(self) -> None:
         self._let_go()
@@ -76,7 +81,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # because uvicorn's is
         super().connection_made(transport)
-        self.transport = _InOnePiece(transport, self.loop)  # type: ignore[assignment]  # because it is all that is used
+        self.one_piece = InOnePiece(transport, self.loop)
+        self.transport = self.one_piece  # type: ignore[assignment]  # because it is all that is used
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
