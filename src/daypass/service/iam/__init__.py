@@ -18,6 +18,7 @@ from daypass.service.iam import (
     access_keys,
     attachments,
     boundaries,
+    groups,
     inline_policies,
     oidc_providers,
     policies,
@@ -29,7 +30,7 @@ from daypass.service.iam import (
 )
 from daypass.service.iam.providers import OIDC, SAML, listing_checks, on_provider, tagging_checks, untagging_checks
 from daypass.service.iam.simulation_source import on_source
-from daypass.service.iam.targets import ROLE, USER, on_policy, on_target, on_user
+from daypass.service.iam.targets import GROUP, ROLE, USER, on_policy, on_target, on_user
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateUser": Action(users.create_user, users.create_user_checks),
@@ -56,8 +57,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "ListRoleTags": Action(roles.list_role_tags, on_target(ROLE, "iam:ListRoleTags")),
     **inline_policies.actions(USER),
     **inline_policies.actions(ROLE),
+    **inline_policies.actions(GROUP),
     **attachments.actions(USER),
     **attachments.actions(ROLE),
+    **attachments.actions(GROUP),
+    **groups.ACTIONS,
     **boundaries.actions(USER),
     **boundaries.actions(ROLE),
     "CreatePolicy": Action(policies.create_policy, policies.create_policy_checks),
