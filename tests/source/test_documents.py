@@ -19,7 +19,7 @@ import pytest
 
 from daypass import limits
 from daypass.service.ports import DocumentRefused, DocumentUnreachable
-from daypass.source.documents import HttpsDocuments, origin_of
+from daypass.source.documents import HttpsDocuments
 from support.certificates import Certified, certified
 from support.identity_provider import DISCOVERY, IdentityProvider, authority, identity_provider, says
 
@@ -113,11 +113,6 @@ async def test_plain_http_is_spoken_to_an_origin_that_is_allowed_so(tmp_path: Pa
         assert b"jwks_uri" in await allowed.fetch(plain.url + DISCOVERY, ())
         other = HttpsDocuments(frozenset({plain.origin.replace("http:", "https:")}))
         assert await refused(other, plain.url + DISCOVERY) == "it is not an https URL"
-
-
-def test_an_origin_has_its_port_always() -> None:
-    assert origin_of("https://IDP.example.com/realm") == "https://idp.example.com:443"
-    assert origin_of("http://[::1]:8080/") == "http://[::1]:8080"
 
 
 # --- what it takes -------------------------------------------------------------------------------------------

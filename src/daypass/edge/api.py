@@ -32,6 +32,8 @@ from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.model import Service
 from daypass.wire.sigv4 import Claim, SignatureFault
 
+Perform = Callable[[], Awaitable[Mapping[str, Any]]]
+
 _log: Final = logging.getLogger("daypass")
 _JSON_TYPE: Final = (b"Content-Type", b"application/json")
 _XML_TYPE: Final = (b"Content-Type", b"text/xml")
@@ -125,7 +127,7 @@ class Api:
         if isinstance(claim, SignatureFault):
             raise service_error(claim, trail.service)
         action = served.actions.get(form.action)
-        caller: Caller | Anonymous = ANONYMOUS
+        caller: Caller | None = None
         if claim is not None:
             caller = trail.caller = await self._authenticator.authenticate(
                 request, claim, sha256(request.body).hexdigest(), services=self._scopes
@@ -141,27 +143,12 @@ class Api:
         call = query.parse_call(served.model, form)
 
         # 4. May it: one check here for every action; a denial carries its decision.
-        checks: Sequence[Check] = ()
-        perform: Callable[[], Awaitable[Mapping[str, Any]]]
-        if isinstance(action, UnsignedAction):
-            # A right signature changes nothing: what is passed says who calls.
-            caller = trail.caller = ANONYMOUS
-            unsigned = UnsignedExchange(request, trail.request_id, call.parameters)
-            checks = await action.checks(self._ports, unsigned)
-            perform = partial(action.perform, self._ports, unsigned)
-        else:
-            assert isinstance(caller, Caller)  # noqa: S101  step 2 let nobody else come here
-            exchange = Exchange(request, trail.request_id, caller, call.parameters)
-            if action.checks is not None:
-                checks = await action.checks(self._ports, exchange)
-            if not action.admits(caller):
-                asked = checks[0] if checks else Check(f"{trail.service}:{form.action}", "*")
-                on = None if asked.resource == "*" else asked.resource
-                raise unauthorized(caller.principal.arn, asked.action, on)
-            perform = partial(action.perform, self._ports, exchange)
+        checks, perform = await self._asked(action, caller, request, call, trail)
         for check in checks:
             trail.check = check
-            question, trail.decision = await self._authorizer.decide(caller, request, check, region=trail.region)
+            question, trail.decision = await self._authorizer.decide(
+                trail.caller or ANONYMOUS, request, check, region=trail.region
+            )
             if trail.decision.outcome is not Outcome.ALLOWED:
                 raise denied(question, trail.decision, check)
             if check is not checks[-1]:
@@ -172,6 +159,28 @@ class Api:
         trail.session_access_key_id = _issued(result)
         trail.records.append(trail.record(error=None))
         return query.render_result(served.model, call.operation, result, trail.request_id, trail.wants_json)
+
+    async def _asked(
+        self,
+        action: Action | UnsignedAction,
+        caller: Caller | None,
+        request: RawRequest,
+        call: query.Call,
+        trail: _Trail,
+    ) -> tuple[Sequence[Check], Perform]:
+        """What the action has to be allowed, and what it then does."""
+        if isinstance(action, UnsignedAction):
+            # A right signature changes nothing: what is passed says who calls.
+            trail.caller = ANONYMOUS
+            unsigned = UnsignedExchange(request, trail.request_id, call.parameters)
+            return await action.checks(self._ports, unsigned), partial(action.perform, self._ports, unsigned)
+        assert caller is not None  # noqa: S101  without a signature there is no other action
+        exchange = Exchange(request, trail.request_id, caller, call.parameters)
+        checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
+        if not action.admits(caller):
+            asked = checks[0] if checks else Check(f"{trail.service}:{trail.action}", "*")
+            raise unauthorized(caller.principal.arn, asked.action, None if asked.resource == "*" else asked.resource)
+        return checks, partial(action.perform, self._ports, exchange)
 
     def _service(self, trail: _Trail) -> ServedService:
         # Another service's name in the scope is refused by authenticate; until then it is spoken to as STS would.

@@ -14,6 +14,7 @@ import msgspec
 
 from daypass.policy import Policy
 from daypass.service.caller import Caller
+from daypass.service.issuer_keys import IssuerKeys
 from daypass.service.mfa import WrongCodes
 from daypass.service.ports import Directory, Entropy, IdentityReader
 from daypass.token import KeyRing
@@ -55,6 +56,15 @@ class Exchange(msgspec.Struct, frozen=True):
     found: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class UnsignedExchange(msgspec.Struct, frozen=True):
+    """One call that nobody signed. Fields as in Exchange."""
+
+    request: RawRequest
+    request_id: str
+    parameters: Mapping[str, Any]
+    found: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What actions may use of the world."""
@@ -64,6 +74,7 @@ class Ports:
     entropy: Entropy
     key_ring: KeyRing
     wrong_codes: WrongCodes = field(default_factory=WrongCodes)
+    issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +93,14 @@ class Action:
     def admits(self, caller: Caller) -> bool:
         """Whether callers with credentials of this kind may call it, whatever their permissions."""
         return caller.session is None or self.sessions is None or caller.session.kind in self.sessions
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedAction:
+    """One served action that takes no signature: what is passed proves who calls, and its checks have it verified.
+
+    A check is decided for an anonymous caller, whom aws:FederatedProvider of its context stands for in policies.
+    """
+
+    perform: Callable[[Ports, UnsignedExchange], Awaitable[Mapping[str, Any]]]
+    checks: Callable[[Ports, UnsignedExchange], Awaitable[Sequence[Check]]]

@@ -152,6 +152,8 @@ def denied(question: Request, decision: Decision, check: Check) -> ServiceError:
 
 def unauthorized(caller_arn: str | None, action: str, resource: str | None) -> ServiceError:
     """The AccessDenied answer that says nothing of policies, nor whether the resource exists."""
+    if caller_arn is None:  # AWS's words to whoever presents a token or an assertion
+        return access_denied(f"Not authorized to perform {action}")
     on = "" if resource is None else f" on resource: {resource}"
     return access_denied(f"User: {caller_arn} is not authorized to perform: {action}{on}")
 

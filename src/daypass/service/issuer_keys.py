@@ -22,6 +22,7 @@ from daypass.errors import ServiceError
 from daypass.service.ports import DocumentRefused, Documents, DocumentUnreachable
 from daypass.wire import jwt
 from daypass.wire.jwt import InvalidJwt, InvalidKeySet, Jwt, VerificationKey
+from daypass.wire.origin import origin_of
 
 _log: Final = logging.getLogger(__name__)
 
@@ -46,6 +47,13 @@ def unreachable() -> ServiceError:
     return ServiceError("IDPCommunicationError", 400, "The identity provider could not be reached; try again later.")
 
 
+class NoDocuments:
+    """The Documents of whoever asks nobody."""
+
+    async def fetch(self, url: str, thumbprints: Sequence[str]) -> bytes:
+        raise DocumentUnreachable("nobody is asked for documents here")
+
+
 class _Issuer:
     """What is known of one provider. failure: of the last attempt, None if it went well."""
 
@@ -60,11 +68,22 @@ class _Issuer:
 
 
 class IssuerKeys:
-    """The keys of every provider that was asked of late."""
+    """The keys of every provider that was asked of late.
 
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+    allowed: origins that may be spoken to without TLS, among others; an issuer there may say http.
+    """
+
+    def __init__(self, documents: Documents | None = None, allowed: frozenset[str] = frozenset()) -> None:
+        self._documents = documents or NoDocuments()
+        self._allowed = allowed
         self._issuers: OrderedDict[tuple[str, tuple[str, ...]], _Issuer] = OrderedDict()
+
+    def admits(self, issuer_url: str) -> bool:
+        """Whether an issuer may have that scheme."""
+        try:
+            return issuer_url.startswith("https://") or origin_of(issuer_url) in self._allowed
+        except ValueError:
+            return False
 
     async def find(self, issuer_url: str, thumbprints: Sequence[str], token: Jwt, now: datetime) -> VerificationKey:
         """The key that the token is to be verified with.

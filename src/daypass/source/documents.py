@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import socket
 import ssl
 from collections.abc import Sequence
@@ -31,23 +30,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from daypass import limits
 from daypass.service.ports import DocumentRefused, DocumentUnreachable
 from daypass.source.addresses import is_public
+from daypass.wire.origin import origin_of
 
-_log: Final = logging.getLogger(__name__)
-_PORTS: Final = {"https": 443, "http": 80}
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "daypass"}
-
-
-def origin_of(url: str) -> str:
-    """`scheme://host:port` in lower case, with the port always.
-
-    Raises:
-        ValueError: not an http or https URL of a host.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError("not an http or https URL")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 class HttpsDocuments:
