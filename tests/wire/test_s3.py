@@ -155,6 +155,17 @@ def test_headers_of_no_account_are_dropped() -> None:
     assert dict(read("GET", "/bucket/key", headers).headers) == {}
 
 
+def test_what_the_java_sdk_sends_with_every_get_is_taken_and_asks_for_nothing() -> None:
+    headers = {"x-amz-te": "append-md5", "x-amz-checksum-crc32": "AAAAAA==", "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+    assert dict(read("GET", "/bucket/key", headers).headers) == {}
+
+
+def test_a_checksum_with_a_get_is_of_its_empty_body_or_refused() -> None:
+    assert refusal("GET", "/bucket/key", {"x-amz-checksum-crc32": "AAAAAQ=="}) == ("BadDigest", 400)
+    for name in ("x-amz-checksum-new", "x-amz-checksum-crc32-more"):
+        assert refusal("GET", "/bucket/key", {name: "AAAAAA=="}) == ("NotImplemented", 501)
+
+
 def test_a_header_given_twice_is_refused() -> None:
     twice = request("PUT", "/bucket/key")
     headers = ((b"x-amz-storage-class", b"STANDARD"), (b"x-amz-storage-class", b"GLACIER"))
