@@ -2,7 +2,7 @@
 # One virtual environment, .venv, in the tree; a stamp beside it makes the second run quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep lint format compatibility bench bench-policy clean
+.PHONY: help demo test test-deep test-clients lint format compatibility bench bench-policy clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,9 @@ test: $(VENV)/dev.stamp ## every test (ARGS="tests/policy -k deny" for some, JOB
 
 test-deep: $(VENV)/dev.stamp ## every test, with many more generated examples
 	@$(BIN)/pytest -n $(JOBS) --deep $(ARGS)
+
+test-clients: $(VENV)/dev.stamp ## AWS SDKs of other languages, from their registries, as far as their toolchains are here
+	@$(BIN)/pytest --clients -m clients -rs $(ARGS)
 
 lint: $(VENV)/dev.stamp ## style, types, import contracts
 	@$(BIN)/ruff check

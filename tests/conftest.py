@@ -20,10 +20,14 @@ hypothesis.settings.register_profile("deep", deadline=None, max_examples=5_000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="many more generated examples, and the tests marked deep")
+    parser.addoption("--clients", action="store_true", help="also the tests marked clients: SDKs from their registries")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deep: too slow for every run; `make test-deep` runs it")
+    config.addinivalue_line(
+        "markers", "clients(name): a real client that is fetched from its registry; `make test-clients` runs it"
+    )
     hypothesis.settings.load_profile("deep" if config.getoption("--deep") else "default")
     # A developer's own profile, keys or proxy must not reach a test.
     for name in [*os.environ]:
@@ -34,11 +38,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--deep"):
-        return
-    kept = [item for item in items if item.get_closest_marker("deep") is None]
+    left_out = [name for name in ("deep", "clients") if not config.getoption(f"--{name}")]
+    for item in items:
+        marker = item.get_closest_marker("clients")
+        if marker is not None:
+            item.user_properties.append(("client", marker.args[0] if marker.args else item.path.stem))
+    kept = [item for item in items if all(item.get_closest_marker(name) is None for name in left_out)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With --clients: which real clients were run, and which were not, each by name."""
+    found: dict[str, set[str]] = {"failed": set(), "passed": set(), "skipped": set()}
+    for category, named in (("failed", "failed"), ("error", "failed"), ("passed", "passed"), ("skipped", "skipped")):
+        for report in terminalreporter.stats.get(category, []):
+            found[named] |= {str(value) for name, value in report.user_properties if name == "client"}
+    if any(found.values()):
+        told = {"run": found["passed"] - found["failed"], "FAILED": found["failed"], "not run": found["skipped"]}
+        parts = [f"{how}: {', '.join(sorted(names))}" for how, names in told.items() if names]
+        terminalreporter.write_line(f"real clients {'; '.join(parts)}")
 
 
 @pytest.fixture(scope="session")

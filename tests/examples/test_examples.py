@@ -103,3 +103,23 @@ for refused in (
 """
     ran = run((sys.executable, "-c", script), environment=aws_environment(daypass, job))
     assert ran.stdout.splitlines() == ["12345", *["AccessDenied"] * 4], ran.stderr
+
+
+# --- credentials for a folder, against a real Daypass ---------------------------------------------------------------
+
+
+def test_credentials_for_a_folder_are_what_the_example_says(daypass: Daypass) -> None:
+    daypass.client("s3", daypass.root).create_bucket(Bucket="examples-folder")
+    hub = daypass.new_user("examples-hub", allow("sts:GetFederationToken", "*"), allow("s3:*", "*"))
+    ran = run(
+        (sys.executable,),
+        str(EXAMPLES / "folder_credentials.py"),
+        "examples-folder",
+        "bob",
+        environment=aws_environment(daypass, hub),
+    )
+    assert ran.stdout.splitlines() == [
+        "listed ['bob/note.txt']",
+        "the whole bucket: AccessDenied",
+        f"they are arn:aws:sts::{daypass.account_id}:federated-user/bob",
+    ], ran.stderr
