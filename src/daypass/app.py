@@ -107,6 +107,7 @@ class Daypass:
             audit=audit,
             backends=chosen,
             addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
+            version_2=settings.s3_signature_version_2,
         )
         if settings.authorizer is not None:
             decider = Decider(
@@ -125,6 +126,7 @@ class Daypass:
                     audit=audit,
                     backends=chosen,
                     addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
+            version_2=settings.s3_signature_version_2,
                 )
             self._asked = DecisionListener(
                 decider=decider,

@@ -74,6 +74,7 @@ class Settings:
     workers: processes that share the port and the store.
     backends: in the order in which they are asked for a bucket; with none of them S3 requests are refused.
     s3_domains: below which a Host names a bucket; in lower case.
+    s3_signature_version_2: whether presigned URLs and forms of Signature Version 2 are verified, or refused.
     adoptions: of buckets that Daypass does not know yet; the first that fits a name counts.
     trusted_proxies: whose X-Forwarded-For and X-Forwarded-Proto are believed.
     regions: the valid regions of a credential scope; empty means any well-formed one.
@@ -90,6 +91,7 @@ class Settings:
     adoptions: tuple[Adoption, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     authorizer: AuthorizerListener | None = None
+    s3_signature_version_2: bool = False
 
 
 _BACKENDS: Final = "backend"  # [[backend]] of the file, one for each of several
@@ -105,6 +107,7 @@ _NAMES: Final = (
     "s3_backend_region",
     "s3_backend_keeps_dots",
     "s3_domains",
+    "s3_signature_version_2",
     "s3_adopt",
     "trusted_proxies",
     "authorizer_listen",
@@ -143,6 +146,7 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
         adoptions=_adoptions(values.get("s3_adopt", ())),
         trusted_proxies=_networks(values.get("trusted_proxies", ())),
         authorizer=_authorizer(values),
+        s3_signature_version_2=_flag(values.get("s3_signature_version_2", False)),
     )
 
 

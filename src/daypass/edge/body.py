@@ -10,8 +10,8 @@ integrity".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from typing import assert_never
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol, assert_never
 
 from daypass import limits
 from daypass.edge.client import Client, ClientGone, compare_payload_hash
@@ -23,6 +23,14 @@ from daypass.wire.s3_errors import s3_error
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
 
 
+class Decoder(Protocol):
+    """What takes an object out of what it travels in."""
+
+    def feed(self, data: bytes) -> list[bytes]: ...
+
+    def finish(self) -> Mapping[str, str]: ...
+
+
 class ObjectBody:
     """One object's body.
 
@@ -31,20 +39,20 @@ class ObjectBody:
     """
 
     def __init__(
-        self, client: Client, payload: Payload, checksums: Checksums, signatures: ChunkSignatures | None
+        self, source: AsyncIterator[bytes], payload: Payload, checksums: Checksums, decoder: Decoder | None
     ) -> None:
-        """signatures: of the chunks, beginning with the request's own; for a mode that signs them.
+        """source: what is received. decoder: None if that is the object itself.
 
         Raises:
             ServiceError: MissingContentLength.
         """
         if payload.length is None:
             raise s3_error("MissingContentLength")
-        self._client = client
+        self._source = source
         self._payload = payload
         self._checksums = checksums
         self._digest = hashlib.sha256()
-        self._decoder = _decoder(payload.mode, payload.length, signatures)
+        self._decoder = decoder
         self.length = payload.length
         self.complete = False
         self.fault: ServiceError | ClientGone | None = None
@@ -75,7 +83,7 @@ class ObjectBody:
         """
         held = b""
         try:
-            async for received in self._client.body(self.length):
+            async for received in self._source:
                 for piece in (received,) if self._decoder is None else self._decoder.feed(received):
                     self._take(piece)
                     if held:
@@ -97,17 +105,10 @@ class ObjectBody:
 
     def _finish(self) -> None:
         """Raises ServiceError unless every promise about the body was kept."""
-        match self._payload.mode:
-            case BodyMode.HASHED:
-                compare_payload_hash(self._payload.declared, self._digest.hexdigest())
-            case BodyMode.UNSIGNED:
-                pass
-            case BodyMode.SIGNED_CHUNKS | BodyMode.SIGNED_CHUNKS_AND_TRAILERS | BodyMode.UNSIGNED_CHUNKS_AND_TRAILERS:
-                if self._decoder is None:
-                    raise TypeError("a body in chunks without its reader")
-                self._trailers.update(self._decoder.finish())
-            case mode:
-                assert_never(mode)
+        if self._payload.mode is BodyMode.HASHED:
+            compare_payload_hash(self._payload.declared, self._digest.hexdigest())
+        if self._decoder is not None:
+            self._trailers.update(self._decoder.finish())
         self._checksums.verify(self._trailers)
 
     def object_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -123,6 +124,23 @@ class ObjectBody:
         if self._checksums.trailer is not None and not self._trailers:
             kept.pop(ALGORITHM, None)  # says which checksum comes; none comes any more
         return [*kept.items(), *self._trailers.items()]
+
+
+def object_body(
+    client: Client, payload: Payload, checksums: Checksums, signatures: ChunkSignatures | None
+) -> ObjectBody:
+    """The body of a request that is an object, in whatever mode.
+
+    signatures: of its chunks, beginning with the request's own; for a mode that signs them.
+
+    Raises:
+        ServiceError: MissingContentLength.
+    """
+    if payload.length is None:
+        raise s3_error("MissingContentLength")
+    return ObjectBody(
+        client.body(payload.length), payload, checksums, _decoder(payload.mode, payload.length, signatures)
+    )
 
 
 def _decoder(mode: BodyMode, length: int, signatures: ChunkSignatures | None) -> ChunkedBody | None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from daypass.edge import relay
+from daypass.edge.arrival import Form
 from daypass.edge.backend import EMPTY_HASH, error_of, shown_headers, unavailable
 from daypass.edge.body import ObjectBody
 from daypass.edge.client import Client, ClientGone, request_ids
@@ -40,10 +41,13 @@ class Forwarder:
         self._upstream = upstream
         self._access = access
 
-    async def forward(self, exchange: S3Exchange, client: Client, body: ObjectBody | None) -> None:
+    async def forward(
+        self, exchange: S3Exchange, client: Client, body: ObjectBody | None, form: Form | None = None
+    ) -> None:
         """Asks the backend, and passes its answer on.
 
         body: the client's, for an operation that streams one; else None.
+        form: that the request came as, and is answered to.
 
         Raises:
             ServiceError: the backend's error, or what broke the exchange off before an answer had begun.
@@ -53,12 +57,17 @@ class Forwarder:
         request = _upstream_request(exchange, body, content)
         try:
             async with self._upstream.exchange(request, content) as response:
-                await self._relay(exchange, client, body, response)
+                await self._relay(exchange, client, body, form, response)
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
 
     async def _relay(
-        self, exchange: S3Exchange, client: Client, body: ObjectBody | None, response: UpstreamResponse
+        self,
+        exchange: S3Exchange,
+        client: Client,
+        body: ObjectBody | None,
+        form: Form | None,
+        response: UpstreamResponse,
     ) -> None:
         call = exchange.call
         if response.status not in _SUCCESSES:
@@ -69,6 +78,10 @@ class Forwarder:
             raise s3_error("ServiceUnavailable", "The storage behind this service did not take the whole object.")
         status = response.status if response.status in (202, 206, 304) else call.operation.response_status
         headers = (*shown_headers(call.operation, response.headers), *request_ids(exchange.request_id))
+        if form is not None:
+            status, of_form, content = form.answer(headers)
+            await client.answer(status, (*_without_length(headers), *of_form), content)
+            return
         if call.operation.name == "HeadBucket" and exchange.bucket is not None:
             headers = _with(headers, b"x-amz-bucket-region", exchange.bucket.region)
         if status != 304 and relay.reads_whole(exchange):
@@ -136,6 +149,10 @@ def _upstream_request(
         content_length=content_length,
         at=exchange.request.received,
     )
+
+
+def _without_length(headers: Headers) -> Headers:
+    return tuple(header for header in headers if header[0] not in (b"content-length", b"content-type"))
 
 
 def _streamed_headers(call: S3Call, headers: Headers, response: UpstreamResponse) -> Headers:

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Final
 
 from daypass import limits
+from daypass.edge.arrival import arrive
 from daypass.edge.backend import BackendBuckets, object_tags
 from daypass.edge.backends import Backends
-from daypass.edge.body import ObjectBody
+from daypass.edge.body import object_body
 from daypass.edge.client import (
     Client,
     ClientGone,
@@ -30,7 +31,7 @@ from daypass.edge.forward import Forwarder
 from daypass.errors import ServiceError
 from daypass.service import s3_checks, s3_delete, s3_documents
 from daypass.service.actions import Check, ContextValue, Ports
-from daypass.service.authenticate import Authenticator, service_error
+from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord, Bucket
@@ -65,13 +66,17 @@ class Gateway:
         audit: AuditLog,
         backends: Backends,
         addressing: Addressing = PATH_STYLE,
+        version_2: bool = False,
+        adoptions: Sequence[AdoptionRule] = (),
     ) -> None:
+        """version_2: whether signatures of Version 2 in queries and forms are verified, or refused with advice."""
         self._ports = ports
         self._authenticator = authenticator
         self._access = S3Access(authorizer, audit)
         self._backends = backends
         self._bucket_ports = BucketPorts(ports.identities, ports.directory, BackendBuckets(backends.of))
         self._addressing = addressing
+        self._version_2 = version_2
 
     async def handle(
         self, request: RawRequest, claim: Claim | SignatureFault | None, request_id: str, receive: Receive, send: Send
@@ -111,8 +116,11 @@ class Gateway:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
         if self._backends.none:
             raise not_implemented("no S3 backend is configured here")
-        if isinstance(claim, SignatureFault):
-            raise service_error(claim, "s3")
+        if request.method == "OPTIONS":
+            await self._preflight(request, request_id, client, trail)
+            return
+        arrival = await arrive(request, claim, client, self._addressing, version_2=self._version_2)
+        request, claim = arrival.request, arrival.claim
         # 1. What is asked: an operation that the model knows and that is served, with parameters that are acted on.
         presigned = claim is not None and claim.location == "query"
         call = read_call(request, presigned=presigned, addressing=self._addressing)
@@ -121,16 +129,24 @@ class Gateway:
         if row is None or (row.own and call.operation.name not in OWN):
             raise not_implemented(f"{call.operation.name} is not served")
         refuse_unserved(call, row)
+        arrival.check_operation(call)
+        if request.header(b"origin") is not None and call.bucket is not None:
+            known = await self._buckets.find(call.bucket, request.received)
+            client.also_said = s3_cors.answer_headers(request, None if known is None else known.cors)
 
         # 2. Who asks.
         _check_service(claim)
         payload = read_payload(request, claim)
         caller: Caller | Anonymous = ANONYMOUS
         signatures = None
-        if claim is not None:
+        if claim is not None and arrival.text is not None:
+            caller = await self._authenticator.prove_text(claim, arrival.text, request.received)
+        elif claim is not None:
             caller, key = await self._authenticator.prove(request, claim, payload.declared)
             signatures = ChunkSignatures(key, claim.amz_date, claim.signature)
         trail.caller = caller
+        if arrival.form is not None:
+            arrival.form.check(request)
 
         # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
         _check_body(request, row, client, payload)
@@ -172,11 +188,13 @@ class Gateway:
         else:
             trail.recorded = True  # what the backend refuses is its answer, not a decision of ours
             body = None
-            if row.body is Body.STREAM:
-                body = ObjectBody(client, payload, _object_checksums(request, call), signatures)
+            if arrival.form is not None:
+                body = arrival.form.body(call)
+            elif row.body is Body.STREAM:
+                body = object_body(client, payload, _object_checksums(request, call), signatures)
             try:
                 forwarder = Forwarder(self._backends.of(exchange.bucket_name), self._access)
-                await forwarder.forward(exchange, client, body)
+                await forwarder.forward(exchange, client, body, arrival.form)
             except ServiceError as error:
                 trail.recorded = body is None or error is not body.fault
                 raise

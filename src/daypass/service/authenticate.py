@@ -31,13 +31,14 @@ from daypass.token import (
     Session,
     open_token,
 )
-from daypass.wire import sigv4
+from daypass.wire import sigv2, sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import Claim, Fault, SignatureFault, SigningKey
 
 __all__ = ["SERVICES", "Authenticator", "service_error"]
 
 SERVICES: Final = frozenset({"sts", "iam", "s3"})
+_S3: Final = frozenset({"s3"})
 
 _KINDS: Final = frozenset({FEDERATED_USER, ROLE_SESSION, USER_SESSION, ROOT_TASK})
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9_]{16,128}", re.ASCII)  # accessKeyIdType in the STS model
@@ -91,6 +92,24 @@ class Authenticator:
         except SignatureFault as fault:
             raise service_error(fault, claim.service) from None
         return caller, key
+
+    async def prove_text(self, claim: Claim, text: bytes, received: datetime) -> Caller:
+        """The caller who signed the text, where that is not a canonical request: a form's policy, or what Signature
+        Version 2 makes of a request. For S3 only.
+
+        Raises:
+            ServiceError: as S3 words it.
+        """
+        try:
+            is_old = claim.algorithm == sigv2.ALGORITHM
+            if not is_old:
+                self._check_scope(claim, _S3)
+            caller, secret = await self._find_caller(claim, received)
+            if not (sigv2.is_right if is_old else sigv4.is_right)(claim, text, secret):
+                raise _fault(Fault.SIGNATURE, claim)
+        except SignatureFault as fault:
+            raise service_error(fault, "s3") from None
+        return caller
 
     def _check_scope(self, claim: Claim, services: frozenset[str]) -> None:
         region_is_right = claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)

@@ -223,11 +223,15 @@ def _signature_context(exchange: S3Exchange) -> dict[str, ContextValue]:
     if claim is None:
         return {} if declared is None else {"s3:x-amz-content-sha256": declared}
     context: dict[str, ContextValue] = {
-        "s3:signatureversion": sigv4.ALGORITHM,
+        "s3:signatureversion": claim.algorithm,
         "s3:x-amz-content-sha256": claim.declared_payload_hash or sigv4.UNSIGNED_PAYLOAD,
     }
     if claim.location == "header":
         return context | {"s3:authtype": "REST-HEADER"}
+    if claim.location == "form":
+        return context | {"s3:authtype": "POST"}
+    if claim.algorithm != sigv4.ALGORITHM:
+        return context | {"s3:authtype": "REST-QUERY-STRING"}
     age = exchange.request.received - claim.request_time
     milliseconds = max(age // timedelta(milliseconds=1), 0)
     return context | {"s3:authtype": "REST-QUERY-STRING", "s3:signatureage": str(milliseconds)}

@@ -1,6 +1,6 @@
 """Signature Version 4: what a request claims, what it signs, and whether the signature is right. Pure.
 
-Owns both places a signature can stand in (the Authorization header and the query string), the way from the
+Owns the places a signature can stand in (the Authorization header, the query string, a form), the way from the
 canonical request over the string to sign to the signature, and signing a request of our own to a backend.
 A Claim proves nothing: finding the secret and what an error is called are service.authenticate's work.
 
@@ -10,10 +10,12 @@ S3 API Reference, "Authenticating requests (AWS Signature Version 4)".
 
 from daypass.wire.sigv4.claim import ALGORITHM, TERMINATOR, Claim, amz_date, read_claim
 from daypass.wire.sigv4.fault import Fault, Location, SignatureFault, shown
+from daypass.wire.sigv4.form import read_form_claim, read_old_form_claim
 from daypass.wire.sigv4.signature import (
     UNSIGNED_PAYLOAD,
     SigningKey,
     canonical_request,
+    is_right,
     sign,
     sign_with_key,
     signing_key,
@@ -32,7 +34,10 @@ __all__ = [
     "SigningKey",
     "amz_date",
     "canonical_request",
+    "is_right",
     "read_claim",
+    "read_form_claim",
+    "read_old_form_claim",
     "shown",
     "sign",
     "sign_with_key",

@@ -67,6 +67,7 @@ class Claim(msgspec.Struct, frozen=True):
     request_time: the same, aware UTC; it was checked against RawRequest.received.
     expires_seconds: how long a presigned request is good for; None in a header, or where none was asked for.
     declared_payload_hash: x-amz-content-sha256 as sent; with S3 in a header never None.
+    algorithm: `AWS` for Signature Version 2, which has no credential scope.
     """
 
     location: Location
@@ -82,6 +83,7 @@ class Claim(msgspec.Struct, frozen=True):
     session_token: str | None
     declared_payload_hash: str | None
     terminator: str = TERMINATOR
+    algorithm: str = ALGORITHM
 
     def __repr__(self) -> str:
         """Token and signature stay out."""
@@ -192,7 +194,7 @@ def _read_header_claim(request: RawRequest, authorization: str) -> Claim:
         _check_signed(source, request.headers, signed_headers)
 
     # 4. The time.
-    request_time = _parse_amz_date(date) if len(date) == 16 else _parse_http_date(date)
+    request_time = parse_amz_date(date) if len(date) == 16 else _parse_http_date(date)
     if request_time is None:
         raise source.fault(Fault.HEADER_DATE, {"Date": shown(date)})
     if not -_SKEW <= request.received - request_time <= _SKEW:
@@ -260,7 +262,7 @@ def _read_parts(authorization: str, date: str | None) -> tuple[_Parts, str]:
     if not (credential and signature and signed_text and date):
         raise _missing_parts(source, authorization, parts, date)
     signed_headers = _split_signed_headers(signed_text)
-    return _Parts(source, credential, signed_headers, _split_credential(credential)), signature
+    return _Parts(source, credential, signed_headers, split_credential(credential)), signature
 
 
 def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str]) -> Claim:
@@ -286,14 +288,14 @@ def _read_query_claim(request: RawRequest, parameters: Mapping[bytes, str]) -> C
     _check_signed(source, request.headers, signed_headers)
 
     # 4. The time.
-    request_time = _parse_amz_date(date) if len(date) == 16 else None
+    request_time = parse_amz_date(date) if len(date) == 16 else None
     if request_time is None:
         raise source.fault(Fault.QUERY_DATE, {"Date": shown(date)})
     expires_seconds = None if expires is None else _read_expires(source, expires)
     _check_presigned_time(source, request.received, request_time, expires_seconds)
 
     # 5. The credential and its scope.
-    scope = _split_credential(credential)
+    scope = split_credential(credential)
     if scope is None:
         raise source.fault(Fault.QUERY_CREDENTIAL, {"Credential": shown(credential)})
     access_key_id, day, region, service, terminator = scope
@@ -347,7 +349,7 @@ def _split_short_credential(text: str) -> tuple[str, str, str, str, str] | None:
             return None
 
 
-def _split_credential(text: str) -> tuple[str, str, str, str, str] | None:
+def split_credential(text: str) -> tuple[str, str, str, str, str] | None:
     """Access key id, date, region, service, terminator; None if it is not these five."""
     return _split_short_credential(text) if len(text) <= _CACHED_CHARS else None
 
@@ -362,7 +364,7 @@ def _split_signed_headers(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=_TEXTS_CACHED)
-def _parse_amz_date(text: str) -> datetime | None:
+def parse_amz_date(text: str) -> datetime | None:
     """text: 16 characters, so that what is kept is small."""
     parts = _AMZ_DATE.fullmatch(text)
     if parts is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final, Literal
 
-Location = Literal["header", "query"]
+Location = Literal["header", "query", "form"]
 
 _UNSHOWABLE: Final = re.compile(r"[^ -~]")
 

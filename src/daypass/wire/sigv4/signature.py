@@ -213,6 +213,12 @@ def verify(request: RawRequest, claim: Claim, payload_hash: str, key: SigningKey
     )
 
 
+def is_right(claim: Claim, text: bytes, secret: Secret) -> bool:
+    """Whether the text itself has the claimed signature, as a form's policy does."""
+    right = signing_key(secret, claim.date, claim.region, claim.service).signature(text)
+    return hmac.compare_digest(right.encode("ascii"), claim.signature.encode("utf-8"))
+
+
 # Header values that are secrets, and therefore leave a canonical request before anyone is shown it.
 _SECRET_HEADERS: Final = frozenset(
     {
