@@ -121,9 +121,10 @@ async def test_an_account_sees_its_own_attachments_only(engine: Engine) -> None:
         policy = await directory.find_policy(ACCOUNT, READ)
         assert policy is not None
         assert (policy.attachments, policy.boundaries) == (0, 0)
-        assert await directory.list_policy_holders(ACCOUNT, READ) == []
+        users = {"entities": [Entity.USER], "limit": 10}
+        assert await directory.list_policy_holders(ACCOUNT, READ, **users) == []
         await directory.attach_policy(ours.user_id, READ)
-        assert [holder.name for holder in await directory.list_policy_holders(ACCOUNT, READ)] == ["alice"]
+        assert [holder.name for holder in await directory.list_policy_holders(ACCOUNT, READ, **users)] == ["alice"]
 
 
 async def test_they_are_listed_by_name_below_a_path(engine: Engine) -> None:

@@ -271,8 +271,8 @@ async def a_users_tags_change(store: Store) -> tuple[Changes, Ask, Any, Any]:
     user_id = await new_user(store)
 
     async def change(worker: Store) -> None:
-        await worker.directory.tag_user(user_id, {"team": "blue", "more": "x"})
-        await worker.directory.untag_user(user_id, ["MORE"])
+        await worker.directory.tag(user_id, {"team": "blue", "more": "x"})
+        await worker.directory.untag(user_id, ["MORE"])
 
     async def ask(worker: Store) -> Any:
         return (await the_user(worker, user_id)).tags

@@ -12,7 +12,7 @@ import pytest
 
 from support.api import InProcess, allow
 from support.boto3_in_process import client
-from support.iam import DOCUMENT_TEXT, policy_arn, refusal
+from support.iam import DOCUMENT_TEXT, TRUST_TEXT, policy_arn, refusal
 
 
 @pytest.fixture
@@ -107,23 +107,41 @@ def test_attached_policies_are_listed_below_a_path_page_by_page(iam: Any, user: 
 
 
 def test_the_entities_of_a_policy_can_be_filtered(iam: Any, name: str, arn: str) -> None:
-    """Only users have policies here, and none has a boundary: filters for anything else find nobody."""
     for letter, path in (("a", "/x/"), ("b", "/y/")):
         iam.create_user(UserName=f"{name}-{letter}", Path=path)
         iam.attach_user_policy(UserName=f"{name}-{letter}", PolicyArn=arn)
+    iam.create_role(RoleName=f"{name}-c", Path="/x/", AssumeRolePolicyDocument=TRUST_TEXT, PermissionsBoundary=arn)
+    iam.create_role(RoleName=f"{name}-d", Path="/y/", AssumeRolePolicyDocument=TRUST_TEXT, PermissionsBoundary=arn)
+    iam.attach_role_policy(RoleName=f"{name}-d", PolicyArn=arn)
 
-    def users(**filters: Any) -> list[str]:
+    def letters(**filters: Any) -> str:
         page = iam.list_entities_for_policy(PolicyArn=arn, **filters)
-        assert (page["PolicyGroups"], page["PolicyRoles"]) == ([], [])
-        return [row["UserName"].removeprefix(f"{name}-") for row in page["PolicyUsers"]]
+        assert page["PolicyGroups"] == []
+        found = [row["UserName"] for row in page["PolicyUsers"]] + [row["RoleName"] for row in page["PolicyRoles"]]
+        return "".join(entity.removeprefix(f"{name}-") for entity in found)
 
-    assert users() == users(EntityFilter="User") == users(PolicyUsageFilter="PermissionsPolicy") == ["a", "b"]
-    assert users(EntityFilter="Role") == users(EntityFilter="Group") == []
-    assert users(EntityFilter="LocalManagedPolicy") == users(PolicyUsageFilter="PermissionsBoundary") == []
-    assert users(PathPrefix="/x/") == ["a"]
-    first = iam.list_entities_for_policy(PolicyArn=arn, MaxItems=1)
-    assert first["IsTruncated"] is True
-    assert users(Marker=first["Marker"]) == ["b"]
+    assert letters() == "abcd"
+    assert letters(PolicyUsageFilter="PermissionsPolicy") == "abd"
+    assert letters(PolicyUsageFilter="PermissionsBoundary") == "cd"
+    assert letters(EntityFilter="User") == "ab"
+    assert letters(EntityFilter="Role") == "cd"
+    assert letters(EntityFilter="Role", PolicyUsageFilter="PermissionsPolicy", PathPrefix="/y/") == "d"
+    assert letters(EntityFilter="Group") == letters(EntityFilter="LocalManagedPolicy") == ""
+    assert letters(PathPrefix="/x/") == "ac"
+    first = iam.list_entities_for_policy(PolicyArn=arn, MaxItems=3)
+    assert (len(first["PolicyUsers"]), len(first["PolicyRoles"]), first["IsTruncated"]) == (2, 1, True)
+    assert letters(Marker=first["Marker"]) == "d"
+    one = iam.list_entities_for_policy(PolicyArn=arn, MaxItems=1)
+    assert letters(Marker=one["Marker"]) == "bcd"
+
+
+@pytest.mark.parametrize("marker", ["eA==", "YmFk", "bm8vbmFtZQ==", "not base64!"])
+def test_a_marker_of_another_listing_is_refused(iam: Any, arn: str, marker: str) -> None:
+    assert refusal(iam.list_entities_for_policy, PolicyArn=arn, Marker=marker) == (
+        400,
+        "ValidationError",
+        "Invalid Marker.",
+    )
 
 
 def test_a_denying_policy_takes_away_what_an_inline_one_gives(iam: Any, iam_server: InProcess, name: str) -> None:

@@ -119,22 +119,24 @@ def test_what_cannot_be_the_arn_of_a_policy_is_refused(iam: Any, arn: str) -> No
 
 
 def test_policies_are_listed_by_scope_path_attachment_and_usage(iam: Any, name: str) -> None:
-    """AWS managed policies and boundaries do not exist here, so filters that select them find nothing."""
     prefix = f"/{name}/"
-    for letter in "ab":
+    for letter in "abc":
         iam.create_policy(PolicyName=f"{name}-{letter}", Path=prefix, PolicyDocument=DOCUMENT_TEXT)
-    iam.create_user(UserName=name)
+    iam.create_user(UserName=name, PermissionsBoundary=policy_arn(f"{name}-c", prefix))
     iam.attach_user_policy(UserName=name, PolicyArn=policy_arn(f"{name}-a", prefix))
-    both, one = [f"{name}-a", f"{name}-b"], [f"{name}-a"]
-    assert names_of(iam.list_policies(PathPrefix=prefix)) == both
-    assert names_of(iam.list_policies(PathPrefix=prefix, Scope="All")) == both
+    every, one = [f"{name}-a", f"{name}-b", f"{name}-c"], [f"{name}-a"]
+    assert names_of(iam.list_policies(PathPrefix=prefix)) == every
+    assert names_of(iam.list_policies(PathPrefix=prefix, Scope="All")) == every
+    assert names_of(iam.list_policies(PathPrefix=prefix, Scope="Local")) == every
     assert names_of(iam.list_policies(PathPrefix=prefix, Scope="AWS")) == []
-    assert names_of(iam.list_policies(PathPrefix=prefix, OnlyAttached=False)) == both
+    assert names_of(iam.list_policies(PathPrefix=prefix, OnlyAttached=False)) == every
     attached = iam.list_policies(PathPrefix=prefix, OnlyAttached=True)
     assert names_of(attached) == one
     assert attached["Policies"][0]["AttachmentCount"] == 1
-    assert names_of(iam.list_policies(PathPrefix=prefix, PolicyUsageFilter="PermissionsPolicy")) == both
-    assert names_of(iam.list_policies(PathPrefix=prefix, PolicyUsageFilter="PermissionsBoundary")) == []
+    assert names_of(iam.list_policies(PathPrefix=prefix, PolicyUsageFilter="PermissionsPolicy")) == every[:2]
+    bounding = iam.list_policies(PathPrefix=prefix, PolicyUsageFilter="PermissionsBoundary")
+    assert names_of(bounding) == every[2:]
+    assert bounding["Policies"][0]["PermissionsBoundaryUsageCount"] == 1
     assert names_of(iam.list_policies(PathPrefix=f"/{name}/x/")) == []
 
 
@@ -145,6 +147,22 @@ def test_policies_are_listed_page_by_page(iam: Any, name: str) -> None:
     assert (names_of(first), first["IsTruncated"]) == ([f"{name}-a", f"{name}-B"], True)
     rest = iam.list_policies(PathPrefix=f"/{name}/", Marker=first["Marker"])
     assert (names_of(rest), rest["IsTruncated"]) == ([f"{name}-c"], False)
+
+
+def test_the_own_policies_are_listed_and_then_those_of_aws_of_whatever_name(iam: Any) -> None:
+    iam.create_policy(PolicyName="PowerUserAccess", PolicyDocument=DOCUMENT_TEXT)
+    listed, marker = [], {}
+    while True:
+        page = iam.list_policies(MaxItems=3, **marker)
+        listed += [policy["Arn"] for policy in page["Policies"]]
+        if not page["IsTruncated"]:
+            break
+        marker = {"Marker": page["Marker"]}
+    own = [policy["Arn"] for policy in iam.list_policies(Scope="Local", MaxItems=1000)["Policies"]]
+    of_aws = [policy["Arn"] for policy in iam.list_policies(Scope="AWS", MaxItems=1000)["Policies"]]
+    assert listed == own + of_aws
+    assert policy_arn("PowerUserAccess") in own
+    assert "arn:aws:iam::aws:policy/PowerUserAccess" in of_aws
 
 
 def test_an_attached_policy_is_not_deleted_nor_one_with_several_versions(iam: Any, name: str) -> None:

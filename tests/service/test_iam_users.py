@@ -12,7 +12,7 @@ import pytest
 from daypass import limits
 from support.api import ACCOUNT, InProcess
 from support.boto3_in_process import client
-from support.iam import DOCUMENT_TEXT, policy_arn, refusal, user_arn
+from support.iam import DOCUMENT_TEXT, refusal, user_arn
 
 NO_SUCH_USER = (404, "NoSuchEntity", "The user with name nobody cannot be found.")
 
@@ -48,16 +48,6 @@ def test_a_name_is_taken_in_whatever_case(iam: Any, name: str) -> None:
         "EntityAlreadyExists",
         f"User with name {name.upper()} already exists.",
     )
-
-
-def test_a_permissions_boundary_is_refused_and_no_user_is_made(iam: Any, name: str) -> None:
-    boundary = policy_arn("boundary")
-    assert refusal(iam.create_user, UserName=name, PermissionsBoundary=boundary) == (
-        400,
-        "InvalidInput",
-        "permissions boundaries are not served: `PermissionsBoundary` cannot be set",
-    )
-    assert refusal(iam.get_user, UserName=name)[1] == "NoSuchEntity"
 
 
 def test_root_without_a_user_name_gets_itself(iam: Any) -> None:

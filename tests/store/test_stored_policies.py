@@ -48,7 +48,7 @@ async def test_a_user_with_a_damaged_inline_policy_may_do_nothing_whatever_else_
         assert caplog.text.count("denies everything") == 1
         assert f"the stored policy bad of {user.arn} does not parse" in caplog.text
 
-        await store.directory.tag_user(user.user_id, {"a": "b"})
+        await store.directory.tag(user.user_id, {"a": "b"})
         await store.identities.user(user.user_id)  # read and compiled again
         assert caplog.text.count("denies everything") == 1
 

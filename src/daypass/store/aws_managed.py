@@ -20,7 +20,7 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daypass import names
-from daypass.service.ports import PolicyRecord, PolicyVersionRecord
+from daypass.service.ports import PolicyRecord, PolicyVersionRecord, Usage
 from daypass.store.entities import KINDS
 from daypass.store.tables import attachments, name_key, roles, users
 from daypass.store.transactions import Transactions
@@ -52,7 +52,14 @@ class AwsManagedPolicies(Transactions):
     """The part of the directory for AWS managed policies."""
 
     async def list_aws_policies(
-        self, account_id: str, *, path_prefix: str = "/", after: str = "", limit: int
+        self,
+        account_id: str,
+        *,
+        path_prefix: str = "/",
+        only_attached: bool = False,
+        usage: Usage | None = None,
+        after: str = "",
+        limit: int,
     ) -> list[PolicyRecord]:
         chosen = [
             policy
@@ -60,7 +67,17 @@ class AwsManagedPolicies(Transactions):
             if policy.path.startswith(path_prefix) and name_key(policy.name) > name_key(after)
         ]
         async with self.read() as connection:
-            return await aws_records(connection, account_id, chosen[:limit])
+            found = await aws_records(connection, account_id, chosen)
+        return [policy for policy in found if _is_chosen(policy, only_attached, usage)][:limit]
+
+
+def _is_chosen(policy: PolicyRecord, only_attached: bool, usage: Usage | None) -> bool:
+    """As Policies.list_policies chooses."""
+    if usage is Usage.PERMISSIONS_BOUNDARY:
+        return policy.boundaries > 0
+    if only_attached:
+        return policy.attachments > 0
+    return usage is None or policy.attachments > 0 or policy.boundaries == 0
 
 
 async def aws_records(

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daypass import limits, names
-from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, PolicyHolder, PolicyRecord, StillInUse
+from daypass.service.ports import (
+    AlreadyExists,
+    Entity,
+    LimitReached,
+    NotFound,
+    PolicyHolder,
+    PolicyRecord,
+    StillInUse,
+    Usage,
+)
 from daypass.store.accounts import new_id
 from daypass.store.aws_managed import AwsManagedPolicies, aws_managed_policies, aws_records
-from daypass.store.entities import GROUP, ROLE, USER, entity_changed, kind_of, require_entity
+from daypass.store.entities import GROUP, ROLE, USER, Kind, entity_changed, kind_of, require_entity
 from daypass.store.policy_versions import PolicyVersions, require_policy, version_id
 from daypass.store.tables import Topic, attachments, name_key, policies, policy_versions
-from daypass.store.tags import put_tags, remove_all_tags, remove_tags, tags_of
+from daypass.store.tags import put_tags, remove_all_tags, tags_of
 
 
 class Policies(PolicyVersions, AwsManagedPolicies):
@@ -73,7 +82,14 @@ class Policies(PolicyVersions, AwsManagedPolicies):
         return found[0] if found else None
 
     async def list_policies(
-        self, account_id: str, *, path_prefix: str = "/", only_attached: bool = False, after: str = "", limit: int
+        self,
+        account_id: str,
+        *,
+        path_prefix: str = "/",
+        only_attached: bool = False,
+        usage: Usage | None = None,
+        after: str = "",
+        limit: int,
     ) -> list[PolicyRecord]:
         query = (
             _policies()
@@ -82,8 +98,14 @@ class Policies(PolicyVersions, AwsManagedPolicies):
             .order_by(policies.c.name_key)
             .limit(limit)
         )
-        if only_attached:
-            query = query.where(policies.c.arn.in_(select(attachments.c.policy_arn)))
+        is_attached = exists().where(attachments.c.policy_arn == policies.c.arn)
+        is_boundary = or_(*[exists().where(kind.table.c.boundary == policies.c.arn) for kind in (USER, ROLE)])
+        if usage is Usage.PERMISSIONS_BOUNDARY:
+            query = query.where(is_boundary)
+        elif only_attached:
+            query = query.where(is_attached)
+        elif usage is Usage.PERMISSIONS_POLICY:
+            query = query.where(or_(is_attached, ~is_boundary))
         async with self.read() as connection:
             return await _policy_records(connection, query)
 
@@ -91,7 +113,7 @@ class Policies(PolicyVersions, AwsManagedPolicies):
         async with self.write() as write:
             connection = write.connection
             policy = await require_policy(connection, arn)
-            if await _holders(connection, policy.account_id, arn):
+            if await _is_used(connection, arn):
                 raise StillInUse(Entity.ATTACHMENT)
             of_policy = policy_versions.c.policy_id == policy.policy_id
             count = await connection.scalar(select(func.count()).select_from(policy_versions).where(of_policy))
@@ -100,18 +122,6 @@ class Policies(PolicyVersions, AwsManagedPolicies):
             await remove_all_tags(connection, policy.policy_id)
             await connection.execute(delete(policy_versions).where(of_policy))
             await connection.execute(delete(policies).where(policies.c.policy_id == policy.policy_id))
-            write.changed(Topic.MANAGED_POLICY, arn)
-
-    async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
-        async with self.write() as write:
-            policy = await require_policy(write.connection, arn)
-            await put_tags(write.connection, policy.policy_id, tags)
-            write.changed(Topic.MANAGED_POLICY, arn)
-
-    async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
-        async with self.write() as write:
-            policy = await require_policy(write.connection, arn)
-            await remove_tags(write.connection, policy.policy_id, keys)
             write.changed(Topic.MANAGED_POLICY, arn)
 
     async def attach_policy(self, entity_id: str, arn: str) -> None:
@@ -144,9 +154,39 @@ class Policies(PolicyVersions, AwsManagedPolicies):
             found = await _records_of(connection, names.account_of_id(entity_id) or "", attached)
         return sorted(found, key=lambda policy: (name_key(policy.name), policy.arn))
 
-    async def list_policy_holders(self, account_id: str, arn: str) -> list[PolicyHolder]:
+    async def list_policy_holders(
+        self,
+        account_id: str,
+        arn: str,
+        *,
+        entities: Collection[Entity],
+        usage: Usage | None = None,
+        path_prefix: str = "/",
+        after: tuple[Entity, str] | None = None,
+        limit: int,
+    ) -> list[PolicyHolder]:
+        kinds = [kind for kind in (USER, GROUP, ROLE) if kind.entity in entities]
+        after_name = ""
+        if after is not None:
+            while kinds and kinds[0].entity is not after[0]:
+                del kinds[0]
+            after_name = after[1]
+        found: list[PolicyHolder] = []
         async with self.read() as connection:
-            return await _holders(connection, account_id, arn)
+            for kind in kinds:
+                table = kind.table
+                query = (
+                    select(table)
+                    .where(table.c.account_id == account_id, table.c.name_key > name_key(after_name))
+                    .where(func.substr(table.c.path, 1, len(path_prefix)) == path_prefix)
+                    .where(_uses(kind, arn, usage))
+                    .order_by(table.c.name_key)
+                    .limit(limit - len(found))
+                )
+                for row in await connection.execute(query):
+                    found.append(PolicyHolder(kind.entity, row._mapping[kind.id], row.name, row.path))
+                after_name = ""
+        return found
 
     async def set_boundary(self, entity_id: str, arn: str | None) -> None:
         kind = kind_of(entity_id)
@@ -172,20 +212,24 @@ async def require_attachable(connection: AsyncConnection, arn: str) -> None:
         await require_policy(connection, arn)
 
 
-async def _holders(connection: AsyncConnection, account_id: str, arn: str) -> list[PolicyHolder]:
-    """Whom in an account a managed policy is attached to, and whose boundary it is; by kind, then by name without
-    case."""
-    holders = []
-    attached = select(attachments.c.entity_id).where(attachments.c.policy_arn == arn)
-    for kind in (USER, GROUP, ROLE):
-        for is_boundary in (False, True):
-            if is_boundary and kind is GROUP:
-                continue
-            holds = kind.table.c.boundary == arn if is_boundary else kind.id.in_(attached)
-            held = select(kind.table).where(kind.table.c.account_id == account_id, holds)
-            for row in await connection.execute(held.order_by(kind.table.c.name_key)):
-                holders.append(PolicyHolder(kind.entity, row._mapping[kind.id], row.name, row.path, is_boundary))
-    return holders
+def _uses(kind: Kind, arn: str, usage: Usage | None) -> ColumnElement[bool]:
+    """Whether an entity of the kind uses a managed policy so; None: in whatever way."""
+    ways: list[ColumnElement[bool]] = []
+    if usage is not Usage.PERMISSIONS_BOUNDARY:
+        ways.append(kind.id.in_(select(attachments.c.entity_id).where(attachments.c.policy_arn == arn)))
+    if usage is not Usage.PERMISSIONS_POLICY and kind is not GROUP:
+        ways.append(kind.table.c.boundary == arn)
+    return or_(false(), *ways)
+
+
+async def _is_used(connection: AsyncConnection, arn: str) -> bool:
+    """Whether a managed policy is attached to anything, or is anybody's permissions boundary."""
+    ways = [select(attachments.c.entity_id).where(attachments.c.policy_arn == arn)]
+    ways += [select(kind.id).where(kind.table.c.boundary == arn) for kind in (USER, ROLE)]
+    for way in ways:
+        if (await connection.execute(way.limit(1))).first() is not None:
+            return True
+    return False
 
 
 def _policies() -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daypass import limits, names
 from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, StillInUse, UserRecord
 from daypass.store.accounts import new_id
+from daypass.store.policies import require_boundary
 from daypass.store.tables import (
     Topic,
     access_keys,
@@ -23,7 +24,7 @@ from daypass.store.tables import (
     name_key,
     users,
 )
-from daypass.store.tags import put_tags, remove_all_tags, remove_tags, tags_of
+from daypass.store.tags import put_tags, remove_all_tags, tags_of
 from daypass.store.transactions import Transactions
 
 # What a user may still have, in the order in which its removal is asked for.
@@ -41,7 +42,14 @@ class Users(Transactions):
     """The user part of the directory."""
 
     async def create_user(
-        self, account_id: str, name: str, *, path: str, tags: Mapping[str, str], created: datetime
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str,
+        tags: Mapping[str, str],
+        created: datetime,
+        boundary: str | None = None,
     ) -> UserRecord:
         created = created.replace(microsecond=0)
         async with self.write() as write:
@@ -52,6 +60,7 @@ class Users(Transactions):
             )
             if (count or 0) >= limits.USERS_PER_ACCOUNT:
                 raise LimitReached(Entity.USER)
+            await require_boundary(connection, boundary)
             user_id = await new_id(connection, names.USER_ID, account_id, self._entropy)
             await connection.execute(
                 insert(users).values(
@@ -61,11 +70,12 @@ class Users(Transactions):
                     name_key=name_key(name),
                     path=path,
                     created=created,
+                    boundary=boundary,
                 )
             )
             await put_tags(connection, user_id, tags)
             write.changed(Topic.USER, user_id)
-        return UserRecord(user_id, account_id, name, path, created, dict(tags))
+        return UserRecord(user_id, account_id, name, path, created, dict(tags), boundary)
 
     async def find_user(self, account_id: str, name: str) -> UserRecord | None:
         async with self.read() as connection:
@@ -109,18 +119,6 @@ class Users(Transactions):
                     raise StillInUse(entity)
             await remove_all_tags(connection, user_id)
             await connection.execute(delete(users).where(users.c.user_id == user_id))
-            write.changed(Topic.USER, user_id)
-
-    async def tag_user(self, user_id: str, tags: Mapping[str, str]) -> None:
-        async with self.write() as write:
-            await require_user(write.connection, user_id)
-            await put_tags(write.connection, user_id, tags)
-            write.changed(Topic.USER, user_id)
-
-    async def untag_user(self, user_id: str, keys: Sequence[str]) -> None:
-        async with self.write() as write:
-            await require_user(write.connection, user_id)
-            await remove_tags(write.connection, user_id, keys)
             write.changed(Topic.USER, user_id)
 
 

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.faults import NOT_ATTACHABLE, WAS_NOT_FOUND, worded
+from daypass.service.iam.policies import usage_filter
 from daypass.service.iam.targets import (
+    GROUP,
+    ROLE,
+    USER,
     Checks,
     Kind,
+    account_id,
     boundary_context,
     check_arn,
     find_target,
@@ -26,6 +31,9 @@ from daypass.service.iam.targets import (
 from daypass.service.ports import Entity
 
 Result = Mapping[str, Any]
+
+_ENTITIES: Final = (Entity.USER, Entity.GROUP, Entity.ROLE)
+_FILTERS: Final = {"User": (Entity.USER,), "Group": (Entity.GROUP,), "Role": (Entity.ROLE,)}  # of policies: nobody
 
 
 def actions(kind: Kind) -> dict[str, Action]:
@@ -81,20 +89,36 @@ async def _list_attached(kind: Kind, ports: Ports, exchange: Exchange) -> Result
 
 
 async def list_entities_for_policy(ports: Ports, exchange: Exchange) -> Result:
+    """Users, then groups, then roles: a page may have some of each."""
     policy = await require_policy(ports, exchange)
     parameters = exchange.parameters
-    prefix = parameters.get("PathPrefix", "/")
-    holders = await ports.directory.list_policy_holders(exchange.caller.account.account_id, policy.arn)
-    users = [holder for holder in holders if holder.entity is Entity.USER and not holder.is_boundary]
-    # Policies are attached to users only, and none is a permissions boundary: other filters find nobody.
-    if parameters.get("EntityFilter", "User") != "User" or parameters.get("PolicyUsageFilter") == "PermissionsBoundary":
-        users = []
-    shown, more = pages.page(
-        parameters, [user for user in users if user.path.startswith(prefix)], lambda user: user.name
+    wanted = parameters.get("EntityFilter")
+    found = await ports.directory.list_policy_holders(
+        account_id(exchange),
+        policy.arn,
+        entities=_ENTITIES if wanted is None else _FILTERS.get(wanted, ()),
+        usage=usage_filter(parameters),
+        path_prefix=parameters.get("PathPrefix", "/"),
+        after=_after(parameters),
+        limit=pages.max_items(parameters) + 1,
     )
+    shown, more = pages.page_of_names(parameters, found, lambda holder: f"{holder.entity.value}/{holder.name}")
     return {
-        "PolicyGroups": [],
-        "PolicyUsers": [{"UserName": user.name, "UserId": user.entity_id} for user in shown],
-        "PolicyRoles": [],
-        **more,
-    }
+        f"Policy{kind.noun}s": [
+            {kind.parameter: holder.name, f"{kind.noun}Id": holder.entity_id}
+            for holder in shown
+            if holder.entity is kind.entity
+        ]
+        for kind in (GROUP, USER, ROLE)
+    } | more
+
+
+def _after(parameters: Mapping[str, Any]) -> tuple[Entity, str] | None:
+    """Raises ServiceError: the marker is not one of ours."""
+    place = pages.name_after(parameters)
+    if not place:
+        return None
+    entity, slash, name = place.partition("/")
+    if entity not in _ENTITIES or not slash:
+        raise pages.invalid_marker()
+    return Entity(entity), name

@@ -38,7 +38,7 @@ def name_after(parameters: Mapping[str, Any]) -> str:
     try:
         return _position(parameters).decode("ascii")
     except UnicodeDecodeError:
-        raise _invalid() from None
+        raise invalid_marker() from None
 
 
 def page(parameters: Mapping[str, Any], items: Iterable[_T], order: Callable[[_T], str]) -> Page[_T]:
@@ -83,8 +83,9 @@ def _position(parameters: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(marker.encode("ascii"), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise _invalid() from None
+        raise invalid_marker() from None
 
 
-def _invalid() -> ServiceError:
+def invalid_marker() -> ServiceError:
+    """Of a marker that this listing did not give."""
     return validation_error("Invalid Marker.")

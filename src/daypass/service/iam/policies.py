@@ -1,6 +1,4 @@
-"""Customer managed policies and their tags.
-
-There are no AWS managed policies and no permissions boundaries here: filters that select them find nothing.
+"""Managed policies and their tags.
 
 Source: IAM API Reference; IAM User Guide, "Tagging customer managed policies" (creating with tags needs
 iam:TagPolicy too).
@@ -9,7 +7,7 @@ iam:TagPolicy too).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from daypass import limits, names
 from daypass.service.actions import Check, Exchange, Ports
@@ -17,9 +15,12 @@ from daypass.service.iam import pages, tagging
 from daypass.service.iam.documents import check_document, quota_size
 from daypass.service.iam.faults import WAS_NOT_FOUND, refusal, worded
 from daypass.service.iam.targets import account_id, policy_check, require_policy
-from daypass.service.ports import PolicyRecord
+from daypass.service.ports import PolicyRecord, Usage
 
 Result = Mapping[str, Any]
+
+_AFTER_OWN: Final = "own/"
+_AFTER_AWS: Final = "aws/"
 
 
 async def create_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -61,17 +62,34 @@ async def list_policies_checks(ports: Ports, exchange: Exchange) -> Sequence[Che
 async def list_policies(ports: Ports, exchange: Exchange) -> Result:
     parameters = exchange.parameters
     after = pages.name_after(parameters)
-    if parameters.get("Scope") == "AWS" or parameters.get("PolicyUsageFilter") == "PermissionsBoundary":
-        return {"Policies": [], "IsTruncated": False}
-    found = await ports.directory.list_policies(
-        account_id(exchange),
-        path_prefix=parameters.get("PathPrefix", "/"),
-        only_attached=parameters.get("OnlyAttached", False),
-        after=after,
-        limit=pages.max_items(parameters) + 1,
-    )
-    shown, more = pages.page_of_names(parameters, found, lambda policy: policy.name)
+    scope, limit = parameters.get("Scope", "All"), pages.max_items(parameters) + 1
+    chosen: dict[str, Any] = {
+        "path_prefix": parameters.get("PathPrefix", "/"),
+        "only_attached": parameters.get("OnlyAttached", False),
+        "usage": usage_filter(parameters),
+    }
+    found: list[PolicyRecord] = []
+    if scope != "AWS" and not after.startswith(_AFTER_AWS):
+        found = await ports.directory.list_policies(
+            account_id(exchange), after=after.removeprefix(_AFTER_OWN), limit=limit, **chosen
+        )
+    if scope != "Local" and len(found) < limit:
+        after = after.removeprefix(_AFTER_AWS) if after.startswith(_AFTER_AWS) else ""
+        found += await ports.directory.list_aws_policies(
+            account_id(exchange), after=after, limit=limit - len(found), **chosen
+        )
+    shown, more = pages.page_of_names(parameters, found, _place)
     return {"Policies": [_policy(policy) for policy in shown], **more}
+
+
+def usage_filter(parameters: Mapping[str, Any]) -> Usage | None:
+    usage = parameters.get("PolicyUsageFilter")
+    return None if usage is None else Usage(usage)
+
+
+def _place(policy: PolicyRecord) -> str:
+    """Where a policy stands in a list: the account's own go before AWS's, whose names they may have too."""
+    return (_AFTER_AWS if policy.account_id == names.AWS else _AFTER_OWN) + policy.name
 
 
 async def delete_policy(ports: Ports, exchange: Exchange) -> Result:
@@ -90,7 +108,7 @@ async def tag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]
 async def tag_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
     with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag_policy(policy.arn, tagging.tags_of(exchange.parameters))
+        await ports.directory.tag(policy.policy_id, tagging.tags_of(exchange.parameters))
     return {}
 
 
@@ -102,7 +120,7 @@ async def untag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Chec
 async def untag_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
     with worded(arn=policy.arn, missing=WAS_NOT_FOUND):
-        await ports.directory.untag_policy(policy.arn, exchange.parameters["TagKeys"])
+        await ports.directory.untag(policy.policy_id, exchange.parameters["TagKeys"])
     return {}
 
 
@@ -131,7 +149,7 @@ def _policy(policy: PolicyRecord) -> dict[str, Any]:
         "Path": policy.path,
         "DefaultVersionId": policy.default_version,
         "AttachmentCount": policy.attachments,
-        "PermissionsBoundaryUsageCount": 0,
+        "PermissionsBoundaryUsageCount": policy.boundaries,
         "IsAttachable": True,
         "CreateDate": policy.created,
         "UpdateDate": policy.updated,

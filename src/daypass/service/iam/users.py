@@ -11,8 +11,8 @@ from typing import Any
 
 from daypass import limits, names
 from daypass.service.actions import Check, Exchange, Ports
-from daypass.service.iam import pages, tagging
-from daypass.service.iam.faults import refusal, worded
+from daypass.service.iam import boundaries, pages, tagging
+from daypass.service.iam.faults import worded
 from daypass.service.iam.targets import account_id, find_user, require_user, user_check, user_or_root
 from daypass.service.ports import UserRecord
 
@@ -21,26 +21,26 @@ Result = Mapping[str, Any]
 
 async def create_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
     parameters = exchange.parameters
-    if "PermissionsBoundary" in parameters:
-        raise refusal("InvalidInput", "permissions boundaries are not served: `PermissionsBoundary` cannot be set")
     tags = tagging.tags_of(parameters)
     resource = names.user_arn(account_id(exchange), parameters.get("Path", "/"), parameters["UserName"])
-    check = Check("iam:CreateUser", resource, tagging.request_context(tags))
-    return (check, Check("iam:TagUser", resource, check.context)) if tags else (check,)
+    check = Check("iam:CreateUser", resource, tagging.request_context(tags) | boundaries.requested(exchange))
+    return (check, Check("iam:TagUser", resource, tagging.request_context(tags))) if tags else (check,)
 
 
 async def create_user(ports: Ports, exchange: Exchange) -> Result:
     parameters = exchange.parameters
     name = parameters["UserName"]
-    with worded(new_name=name, tagged=f"User: {limits.TAGS_PER_ENTITY}"):
+    words = {"new_name": name, "boundary": parameters.get(boundaries.PARAMETER, "")}
+    with worded(tagged=f"User: {limits.TAGS_PER_ENTITY}", **words):
         user = await ports.directory.create_user(
             account_id(exchange),
             name,
             path=parameters.get("Path", "/"),
             tags=tagging.tags_of(parameters),
             created=exchange.request.received,
+            boundary=boundaries.of_call(exchange),
         )
-    return {"User": _user(user) | _tags(user)}
+    return {"User": _user(user) | boundaries.shown(user.boundary) | _tags(user)}
 
 
 async def get_user(ports: Ports, exchange: Exchange) -> Result:
@@ -55,7 +55,7 @@ async def get_user(ports: Ports, exchange: Exchange) -> Result:
                 "CreateDate": account.created,
             }
         }
-    return {"User": _user(user) | _tags(user)}
+    return {"User": _user(user) | boundaries.shown(user.boundary) | _tags(user)}
 
 
 async def list_users_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -111,7 +111,7 @@ async def tag_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
 async def tag_user(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     with worded(user=user.name, tagged=f"User: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag_user(user.user_id, tagging.tags_of(exchange.parameters))
+        await ports.directory.tag(user.user_id, tagging.tags_of(exchange.parameters))
     return {}
 
 
@@ -123,7 +123,7 @@ async def untag_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]
 async def untag_user(ports: Ports, exchange: Exchange) -> Result:
     user = await require_user(ports, exchange)
     with worded(user=user.name):
-        await ports.directory.untag_user(user.user_id, exchange.parameters["TagKeys"])
+        await ports.directory.untag(user.user_id, exchange.parameters["TagKeys"])
     return {}
 
 

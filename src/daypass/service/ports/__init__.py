@@ -29,7 +29,7 @@ from daypass.service.ports.identities import (
     SamlProvider,
     User,
 )
-from daypass.service.ports.policies import PolicyHolder, PolicyRecord, PolicyVersionRecord
+from daypass.service.ports.policies import PolicyHolder, PolicyRecord, PolicyVersionRecord, Usage
 from daypass.service.ports.providers import OidcProviderRecord, SamlProviderRecord, WebIdentityKey
 from daypass.service.ports.roles import InstanceProfileRecord, RoleRecord
 from daypass.service.ports.users import AccessKeyRecord, UserRecord
@@ -70,6 +70,7 @@ __all__ = [
     "SamlProvider",
     "SamlProviderRecord",
     "StillInUse",
+    "Usage",
     "User",
     "UserRecord",
     "WebIdentityKey",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from daypass.names import managed_policy_arn
@@ -49,15 +50,21 @@ class PolicyVersionRecord:
     created: datetime
 
 
+class Usage(StrEnum):
+    """What a managed policy is used as, by the values of the model's PolicyUsageType."""
+
+    PERMISSIONS_POLICY = "PermissionsPolicy"
+    PERMISSIONS_BOUNDARY = "PermissionsBoundary"
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyHolder:
-    """A user, group or role that a managed policy is attached to, or (is_boundary) whose boundary it is."""
+    """A user, group or role that a managed policy is attached to, or whose permissions boundary it is."""
 
     entity: Entity
     entity_id: str
     name: str
     path: str
-    is_boundary: bool
 
 
 class Policies(Protocol):
@@ -99,23 +106,36 @@ class Policies(Protocol):
         """The account's own, or one of AWS's, whose attachments are counted in the account."""
 
     async def list_policies(
-        self, account_id: str, *, path_prefix: str = "/", only_attached: bool = False, after: str = "", limit: int
-    ) -> list[PolicyRecord]: ...
+        self,
+        account_id: str,
+        *,
+        path_prefix: str = "/",
+        only_attached: bool = False,
+        usage: Usage | None = None,
+        after: str = "",
+        limit: int,
+    ) -> list[PolicyRecord]:
+        """The account's own.
+
+        usage: PERMISSIONS_BOUNDARY finds those that are one, attached or not; PERMISSIONS_POLICY all but those that are
+            nothing else.
+        """
 
     async def list_aws_policies(
-        self, account_id: str, *, path_prefix: str = "/", after: str = "", limit: int
+        self,
+        account_id: str,
+        *,
+        path_prefix: str = "/",
+        only_attached: bool = False,
+        usage: Usage | None = None,
+        after: str = "",
+        limit: int,
     ) -> list[PolicyRecord]:
-        """AWS's own, as find_policy has them."""
+        """AWS's own, as find_policy has them, chosen as list_policies does."""
 
     async def delete_policy(self, arn: str) -> None:
         """Raises NotFound(MANAGED_POLICY), StillInUse(ATTACHMENT | POLICY_VERSION): every version but the default
         has to be deleted first."""
-
-    async def tag_policy(self, arn: str, tags: Mapping[str, str]) -> None:
-        """As tag_user. Raises NotFound(MANAGED_POLICY), LimitReached(TAG)."""
-
-    async def untag_policy(self, arn: str, keys: Sequence[str]) -> None:
-        """As untag_user. Raises NotFound(MANAGED_POLICY)."""
 
     async def create_policy_version(
         self, arn: str, document: str, *, set_as_default: bool, created: datetime
@@ -145,9 +165,21 @@ class Policies(Protocol):
     async def list_attached_policies(self, entity_id: str) -> list[PolicyRecord]:
         """By name without case."""
 
-    async def list_policy_holders(self, account_id: str, arn: str) -> list[PolicyHolder]:
-        """Whom in the account it is attached to, and whose permissions boundary it is; by kind, then by name without
-        case."""
+    async def list_policy_holders(
+        self,
+        account_id: str,
+        arn: str,
+        *,
+        entities: Collection[Entity],
+        usage: Usage | None = None,
+        path_prefix: str = "/",
+        after: tuple[Entity, str] | None = None,
+        limit: int,
+    ) -> list[PolicyHolder]:
+        """Who in the account uses a managed policy: users, then groups, then roles, each kind by name without case.
+
+        entities: the kinds that are asked for. usage: None means either. after: the last one of the page before.
+        """
 
     # --- permissions boundaries ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,9 +48,16 @@ class Users(Protocol):
     # --- users ---
 
     async def create_user(
-        self, account_id: str, name: str, *, path: str, tags: Mapping[str, str], created: datetime
+        self,
+        account_id: str,
+        name: str,
+        *,
+        path: str,
+        tags: Mapping[str, str],
+        created: datetime,
+        boundary: str | None = None,
     ) -> UserRecord:
-        """Raises AlreadyExists(USER), LimitReached(USER | TAG)."""
+        """Raises AlreadyExists(USER), LimitReached(USER | TAG), NotFound(BOUNDARY)."""
 
     async def find_user(self, account_id: str, name: str) -> UserRecord | None: ...
 
@@ -64,13 +71,6 @@ class Users(Protocol):
     async def delete_user(self, user_id: str) -> None:
         """Raises NotFound(USER), StillInUse(ACCESS_KEY | INLINE_POLICY | ATTACHMENT | MEMBERSHIP | LOGIN_PROFILE |
         MFA_DEVICE)."""
-
-    async def tag_user(self, user_id: str, tags: Mapping[str, str]) -> None:
-        """Adds tags; one whose key differs only in case is replaced. Raises NotFound(USER), LimitReached(TAG)."""
-
-    async def untag_user(self, user_id: str, keys: Sequence[str]) -> None:
-        """Removes the tags of these keys, compared without case; a key without a tag is no error.
-        Raises NotFound(USER)."""
 
     # --- access keys; owner_id is a user's id, or the account id for root ---
 
