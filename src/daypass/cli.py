@@ -13,6 +13,7 @@ from daypass import __version__
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     # name: (module:function, what `daypass --help` says)
     "init": ("daypass.commands.init:init", "Make a data directory and print the root user's access key."),
+    "account": ("daypass.commands.account:account", "Make, list and close accounts, and attach control policies."),
     "serve": ("daypass.commands.serve:serve", "Serve STS, IAM and the S3 gateway on one port."),
     "token": ("daypass.commands.token:token", "Get narrowed, short-lived credentials for a federated user."),
     "policy": ("daypass.commands.policy:policy", "Check, explain and test policies; needs no server."),

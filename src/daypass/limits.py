@@ -102,6 +102,7 @@ GROUP_INLINE_POLICIES_CHARS: Final = 5_120
 ROLE_INLINE_POLICIES_CHARS: Final = 10_240
 TRUST_POLICY_CHARS: Final = 2_048
 SERVICE_CONTROL_POLICY_CHARS: Final = 5_120
+CONTROL_POLICIES_PER_TARGET: Final = 5  # of each kind, for all accounts and for each; Organizations quotas
 POLICY_DOCUMENT_CHARS: Final = 131_072  # white space counted; policyDocumentType.max in the IAM model
 
 # --- policy simulation; AWS states none of these -------------------------------------------------------------

@@ -209,6 +209,18 @@ class InProcess:
         assert arn is not None
         return arn
 
+    def role(self, name: str, trust: object, *documents: object, key: Key | None = None, **more: str) -> str:
+        """A new role's ARN. trust: its trust policy; documents: inline policies; key: of who makes it; more: form."""
+        form = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust), **more}
+        made = self.call(key or self.root, "CreateRole", form, service="iam")
+        assert made.status == 200, made.body
+        for n, document in enumerate(documents):
+            form = {"RoleName": name, "PolicyName": f"policy-{n}", "PolicyDocument": json.dumps(document)}
+            assert self.call(key or self.root, "PutRolePolicy", form, service="iam").status == 200
+        arn = made.text("Arn")
+        assert arn is not None
+        return arn
+
     def audit(self) -> list[dict[str, Any]]:
         """Every record written so far, oldest first."""
         return [json.loads(line) for line in (self.directory / "audit.jsonl").read_text().splitlines()]
@@ -217,6 +229,12 @@ class InProcess:
 def allow(action: str | list[str], resource: str | list[str] = "*", **more: object) -> dict[str, object]:
     """A policy of one Allow statement."""
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource, **more}]}
+
+
+def trust(principal: object, action: str | list[str] = "sts:AssumeRole", **more: object) -> dict[str, object]:
+    """A role's trust policy of one Allow statement. principal: an ARN or account, or a Principal element."""
+    named = {"AWS": principal} if isinstance(principal, str) else principal
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": named, "Action": action, **more}]}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import Any
 from daypass import limits, totp
 from daypass.errors import access_denied
 from daypass.service.caller import Caller
-from daypass.service.ports import Directory, DirectoryError, IdentityReader
+from daypass.service.ports import Directory, IdentityReader
 
 _ONLY_ONE = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
 _NOT_YOURS = (
@@ -41,10 +41,8 @@ class Proof:
         Raises:
             ServiceError: AccessDenied; it was spent meanwhile, or its device is gone.
         """
-        try:
-            await directory.accept_mfa_counter(self.serial_number, self.counter)
-        except DirectoryError:
-            raise access_denied(_WRONG) from None
+        if not await directory.accept_mfa_counter(self.serial_number, self.counter):
+            raise access_denied(_WRONG)
 
 
 class WrongCodes:

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daypass import limits, names
 from daypass.names import Secret, is_account_id
 from daypass.service.ports import AccessKey, AccessKeyRecord, Entity, LimitReached, NotFound
-from daypass.store.accounts import new_id
+from daypass.store.accounts import insert_account, new_id
 from daypass.store.sealing import SealedSecret, open_secret, seal_secret
 from daypass.store.tables import Topic, access_keys, accounts
-from daypass.store.transactions import Transactions
+from daypass.store.transactions import Transactions, Write
 from daypass.store.users import require_user
 
 
@@ -29,20 +29,36 @@ class AccessKeys(Transactions):
             count = await connection.scalar(select(func.count()).select_from(access_keys).where(_owned_by(owner_id)))
             if (count or 0) >= limits.ACCESS_KEYS_PER_USER:
                 raise LimitReached(Entity.ACCESS_KEY)
-            access_key_id = await new_id(connection, names.LONG_TERM_KEY, account_id, self._entropy)
-            sealed = seal_secret(secret, access_key_id, self._key_ring, self._entropy)
-            await connection.execute(
-                insert(access_keys).values(
-                    access_key_id=access_key_id,
-                    account_id=account_id,
-                    user_id=user_id,
-                    active=True,
-                    created=created,
-                    **sealed._asdict(),
-                )
-            )
-            write.changed(Topic.ACCESS_KEY, access_key_id)
+            access_key_id = await self._insert_access_key(write, account_id, user_id, secret, created)
         return AccessKeyRecord(access_key_id, account_id, owner_id, True, created)
+
+    async def open_account(
+        self, account_id: str, created: datetime, *, name: str | None, root_secret: Secret
+    ) -> AccessKeyRecord:
+        created = created.replace(microsecond=0)
+        async with self.write() as write:
+            await insert_account(write, account_id, created, name)
+            access_key_id = await self._insert_access_key(write, account_id, None, root_secret, created)
+        return AccessKeyRecord(access_key_id, account_id, account_id, True, created)
+
+    async def _insert_access_key(
+        self, write: Write, account_id: str, user_id: str | None, secret: Secret, created: datetime
+    ) -> str:
+        """An active key. user_id: None for root."""
+        access_key_id = await new_id(write.connection, names.LONG_TERM_KEY, account_id, self._entropy)
+        sealed = seal_secret(secret, access_key_id, self._key_ring, self._entropy)
+        await write.connection.execute(
+            insert(access_keys).values(
+                access_key_id=access_key_id,
+                account_id=account_id,
+                user_id=user_id,
+                active=True,
+                created=created,
+                **sealed._asdict(),
+            )
+        )
+        write.changed(Topic.ACCESS_KEY, access_key_id)
+        return access_key_id
 
     async def list_access_keys(self, owner_id: str) -> list[AccessKeyRecord]:
         query = (

@@ -71,7 +71,7 @@ def initialise(directory: Path, account_id: str | None, entropy: Entropy, now: d
     if account_id is not None and not names.is_account_id(account_id):
         raise ValueError("an account id has twelve digits")
     try:
-        account_id = account_id or _random_account_id(entropy)
+        account_id = account_id or random_account_id(entropy)
         with _building(directory) as building:
             key_ring = key_ring_file.create(building / KEY_RING, entropy)
             access_key_id, secret = _create_database(building / DATABASE, account_id, key_ring, entropy, now)
@@ -110,7 +110,7 @@ async def open_store(
     return Store(directory, sql_directory, cache, key_ring, entropy)
 
 
-def _random_account_id(entropy: Entropy) -> str:
+def random_account_id(entropy: Entropy) -> str:
     """Twelve digits, the first not 0: some tools drop a leading zero."""
     return str(10**11 + int.from_bytes(entropy.bytes(16)) % (9 * 10**11))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from daypass.service.ports import Entity, NotFound
 from daypass.store.tables import Topic, mfa_devices
 from daypass.store.transactions import Transactions
 
@@ -12,7 +11,7 @@ from daypass.store.transactions import Transactions
 class MfaCounters(Transactions):
     """The part of the directory that lets a code through once."""
 
-    async def accept_mfa_counter(self, serial_number: str, counter: int) -> None:
+    async def accept_mfa_counter(self, serial_number: str, counter: int) -> bool:
         async with self.write() as write:
             # One statement decides: of two callers with the same code at once, one finds no row.
             done = await write.connection.execute(
@@ -24,6 +23,6 @@ class MfaCounters(Transactions):
                 )
                 .values(last_counter=counter)
             )
-            if done.rowcount == 0:
-                raise NotFound(Entity.MFA_DEVICE)
-            write.changed(Topic.MFA_DEVICE, serial_number)
+            if done.rowcount > 0:
+                write.changed(Topic.MFA_DEVICE, serial_number)
+        return done.rowcount > 0

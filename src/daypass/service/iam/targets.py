@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from daypass import limits, names
+from daypass.errors import validation_error
 from daypass.names import Arn
 from daypass.service.actions import Check, ContextValue, Exchange, Ports
 from daypass.service.iam import tagging
@@ -176,10 +177,16 @@ def on_bounded_target(kind: Kind, action: str) -> Checks:
 
 
 async def find_user(ports: Ports, exchange: Exchange) -> UserRecord | None:
-    """The user that UserName names, or without UserName the caller itself; None if that is root, or nobody."""
+    """The user that UserName names, or without UserName the caller itself; None if that is root, or nobody.
+
+    Raises:
+        ServiceError: ValidationError; without UserName a role session means nobody, and must not be taken for root.
+    """
     name = exchange.parameters.get("UserName")
     if name is not None:
         return await found(exchange, f"User {name}", ports.directory.find_user(account_id(exchange), name))
+    if exchange.caller.role is not None:
+        raise validation_error("Must specify userName when calling with non-User credentials")
     caller = exchange.caller.user
     if caller is None:
         return None

@@ -3,6 +3,7 @@
 Engines live in daypass.store; every engine of a port passes the same conformance suite (tests/conformance).
 """
 
+from daypass.service.ports.accounts import AccountRecord, ControlPolicyRecord
 from daypass.service.ports.buckets import BucketRecord
 from daypass.service.ports.directory import Directory
 from daypass.service.ports.documents import DocumentRefused, Documents, DocumentUnreachable
@@ -39,12 +40,14 @@ __all__ = [
     "AccessKey",
     "AccessKeyRecord",
     "Account",
+    "AccountRecord",
     "AlreadyExists",
     "AuditLog",
     "AuditRecord",
     "Bucket",
     "BucketExists",
     "BucketRecord",
+    "ControlPolicyRecord",
     "Directory",
     "DirectoryError",
     "DocumentRefused",

@@ -10,7 +10,6 @@ class Credentials(Protocol):
 
     # --- codes of virtual MFA devices ---
 
-    async def accept_mfa_counter(self, serial_number: str, counter: int) -> None:
-        """Note that the code of this time step was accepted: none up to it is accepted again. counter: as in
-        daypass.totp. Raises NotFound(MFA_DEVICE) if no device in use waits for it: one of two callers with the same
-        code is refused."""
+    async def accept_mfa_counter(self, serial_number: str, counter: int) -> bool:
+        """Note that the code of a time step was accepted. False, and it is not, if one of that step or a later one
+        was accepted before: of several callers with one code at once, one is told True."""
