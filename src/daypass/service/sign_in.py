@@ -1,8 +1,9 @@
-"""From temporary credentials to a console session: GetSigninToken and ConsoleLogin.
+"""From temporary credentials to what stands for them elsewhere: a console session, or a bearer token for signing.
 
-Owns which credentials may open the console and for how long, and the two sealed texts: a SigninToken, which is good
-for a quarter of an hour, and the console session that it opens. Neither outlives the credentials. Neither is a
-session token: each is sealed under a key of its own purpose, so that none can stand in for another.
+Owns which credentials may have one and for how long, and the three sealed texts: a SigninToken, which is good for a
+quarter of an hour, the console session that it opens, and the signer token with which somebody has requests to a store
+signed one by one (edge.remote_signing). None outlives the credentials. None is a session token: each is sealed under a
+key of its own purpose, so that none can stand in for another.
 
 Credentials are proven as those of any request are: by a request signed with them (service.authenticate), at sign-in
 and again at every page. A user deleted or an account closed meanwhile closes the console with it.
@@ -36,6 +37,7 @@ from daypass.wire.http import RawRequest
 
 _SIGNIN: Final = b"daypass sign-in token"
 _CONSOLE: Final = b"daypass console session"
+_SIGNER: Final = b"daypass signer token"
 _NONCE: Final = bytes(12)  # constant, because each key is derived from a salt of its own and used once
 _NOTHING: Final = sha256(b"").hexdigest()
 _HOST: Final = b"signin"  # of the request that proves the credentials; it is never sent
@@ -119,6 +121,32 @@ class SignIn:
         opened = self._open(_CONSOLE, console_session, request.received)
         caller = await self._prove_token(opened.session_token, request)
         return ConsoleSession(caller, datetime.fromtimestamp(opened.session_until, UTC), opened.issuer)
+
+    async def signer_token(self, session: str, request: RawRequest, request_id: str) -> tuple[str, datetime]:
+        """A bearer token for remote signing, and when it ends: with the credentials. session: as of signin_token.
+
+        Raises:
+            SignInRefused: the credentials are not good, or are no session's.
+        """
+        session_token, access_key_id, secret = _read_session(session)
+        try:
+            caller = await self._prove(session_token, access_key_id, secret, request)
+            until = _console_until(caller, None, request.received)
+        except SignInRefused:
+            self._record("signin:GetSignerToken", None, request, request_id, "InvalidCredentials")
+            raise
+        self._record("signin:GetSignerToken", caller, request, request_id, None)
+        ends = int(until.timestamp())
+        return self._seal(_SIGNER, _Sealed(session_token, ends, ends, "")), until
+
+    async def open_signer_token(self, signer_token: str, request: RawRequest) -> Caller:
+        """Who has a request signed.
+
+        Raises:
+            SignInRefused: the token is not ours, or what it stands for is over.
+        """
+        opened = self._open(_SIGNER, signer_token, request.received)
+        return await self._prove_token(opened.session_token, request)
 
     # ---- proof ----
 
