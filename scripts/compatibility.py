@@ -3,36 +3,39 @@
     python scripts/compatibility.py            write it
     python scripts/compatibility.py --check    say whether it is up to date, and change nothing
 
-The tables are service.sts.ACTIONS, service.iam.ACTIONS and service.s3_catalog.ROWS, held against the service models;
-docs/compatibility_notes.md, which people write, is put below them.
+The tables are service.sts.ACTIONS, service.iam.ACTIONS and service.s3_catalog.ROWS, held against the service models.
+What they do not say (parameters that are refused, and why an action is left out) is in docs/compatibility_facts.toml;
+docs/compatibility_notes.md, which people write, is put below it all.
 """
 
 from __future__ import annotations
 
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from daypass.service import iam, s3_catalog, sts
-from daypass.service.actions import Action
+from daypass.service.actions import Action, UnsignedAction
 from daypass.wire import model
 from daypass.wire.model import Operation, Service
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 PAGE: Final = DOCS / "compatibility.md"
 NOTES: Final = DOCS / "compatibility_notes.md"
+FACTS: Final[Mapping[str, Any]] = tomllib.loads((DOCS / "compatibility_facts.toml").read_text(encoding="utf-8"))
 
 HEAD: Final = """\
 # Compatibility with AWS
 
-<!-- Written by scripts/compatibility.py (`make compatibility`) from the tables in the code; the notes are in
-compatibility_notes.md. Change those, not this. -->
+<!-- Written by scripts/compatibility.py (`make compatibility`) from the tables in the code and from
+compatibility_facts.toml; the notes are in compatibility_notes.md. Change those, not this. -->
 
-What Daypass serves, it serves with every parameter of AWS's published model: each is enforced, or the call is refused
-with a clear error. Nothing is accepted and ignored. What it does not serve yet is refused as well: an STS or IAM
-action with `InvalidAction` (400), an S3 operation with `NotImplemented` (501), never passed on to the backend.
+Each parameter of an operation that is served is **enforced**, or it is **refused** with a clear error; nothing is
+accepted and ignored. What is **not served** is refused as well: an STS or IAM action with `InvalidAction` (400), an S3
+operation with `NotImplemented` (501), never passed on to the backend. Required parameters are in bold.
 """
 
 
@@ -48,14 +51,38 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def control_plane(title: str, service: Service, actions: Mapping[str, Action]) -> Iterator[str]:
+def control_plane(title: str, service: Service, actions: Mapping[str, object]) -> Iterator[str]:
     """A service whose operations are rows of an ACTIONS table."""
     yield f"## {title}\n\nAPI version {service.api_version}; {count(actions, service)}.\n"
-    yield "| action | parameters | permission |\n|---|---|---|"
+    yield "| action | parameters enforced | refused | permission |\n|---|---|---|---|"
     for name in sorted(actions):
-        permission = "none needed" if actions[name].checks is None else f"`{service.name}:{name}`"
-        yield f"| {name} | {parameters(service.operations[name])} | {permission} |"
+        enforced, refused = parameters(service, service.operations[name])
+        yield f"| {name} | {enforced or '–'} | {refused or '–'} | {permission(service, name, actions[name])} |"
     yield not_served(service, actions)
+
+
+def permission(service: Service, name: str, action: object) -> str:
+    if isinstance(action, UnsignedAction):
+        return f"`{service.name}:{name}`; unsigned"
+    return f"`{service.name}:{name}`" if isinstance(action, Action) and action.checks is not None else "none needed"
+
+
+def parameters(service: Service, operation: Operation) -> tuple[str, str]:
+    """Those that are enforced, and those that are refused, for all values or for some."""
+    never = refusals(service, operation.name, "refused")
+    sometimes = refusals(service, operation.name, "values")
+    members = () if operation.input is None else operation.input.members.values()
+    enforced = [
+        f"**{member.name}**" if member.required else member.name for member in members if member.name not in never
+    ]
+    refused = [f"{name} ({why})" for name, why in never.items()]
+    refused += [f"{name}: {values}" for name, values in sometimes.items()]
+    return ", ".join(enforced), "; ".join(refused)
+
+
+def refusals(service: Service, operation: str, kind: str) -> Mapping[str, str]:
+    found: Mapping[str, str] = FACTS[kind].get(service.name, {}).get(operation, {})
+    return found
 
 
 def data_plane(service: Service, rows: Mapping[str, s3_catalog.Row]) -> Iterator[str]:
@@ -99,20 +126,21 @@ def as_sent(name: str) -> str:
     return name.lower() if name.lower().startswith("x-amz-") or name[0].isupper() else name
 
 
-def parameters(operation: Operation) -> str:
-    members = () if operation.input is None else operation.input.members.values()
-    return ", ".join([f"**{member.name}**" if member.required else member.name for member in members]) or "–"
-
-
 def count(served: Mapping[str, object], service: Service) -> str:
     return f"{len(served)} of {len(service.operations)} operations served"
 
 
 def not_served(service: Service, served: Mapping[str, object]) -> str:
-    """The rest of the model, as one paragraph behind a fold."""
-    rest = sorted(set(service.operations) - set(served))
-    text = textwrap.fill(", ".join(rest), 118)
-    return f"\n<details><summary>Not served ({len(rest)})</summary>\n\n{text}\n\n</details>\n"
+    """The rest of the model behind a fold: what is left out on purpose, by its reason, and what is yet to come."""
+    rest = set(service.operations) - set(served)
+    reasons: Mapping[str, list[str]] = FACTS["not_served"].get(service.name, {})
+    paragraphs = [f"- {reason}: {', '.join(sorted(names))}" for reason, names in reasons.items()]
+    rest -= {name for names in reasons.values() for name in names}
+    if rest:
+        paragraphs.append(f"- not yet: {', '.join(sorted(rest))}" if reasons else ", ".join(sorted(rest)))
+    folded = len(set(service.operations) - set(served))
+    text = "\n".join(textwrap.fill(each, 118, subsequent_indent="  " if reasons else "") for each in paragraphs)
+    return f"\n<details><summary>Not served ({folded})</summary>\n\n{text}\n\n</details>\n"
 
 
 def main() -> None:
