@@ -142,6 +142,11 @@ def saml_provider_arn(account_id: str, name: str) -> str:
     return f"arn:{PARTITION}:iam::{account_id}:saml-provider/{name}"
 
 
+def mfa_device_arn(account_id: str, path: str, name: str) -> str:
+    """The serial number of a virtual MFA device. path: begins and ends with `/`."""
+    return f"arn:{PARTITION}:iam::{account_id}:mfa{path}{name}"
+
+
 def managed_policy_arn(account_id: str, path: str, name: str) -> str:
     """path: begins and ends with `/`."""
     return f"arn:{PARTITION}:iam::{account_id}:policy{path}{name}"

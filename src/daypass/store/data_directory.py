@@ -33,6 +33,7 @@ from daypass.store.cache import Cache
 from daypass.store.directory import SqlDirectory
 from daypass.store.entropy import SystemEntropy
 from daypass.store.errors import StoreError
+from daypass.store.last_uses import LastUseWriter
 from daypass.store.sealing import seal_secret
 from daypass.store.tables import Topic, access_keys, accounts, changes, identifiers
 from daypass.token import KeyRing
@@ -52,9 +53,12 @@ class Store:
         self.identities: Final = cache
         self.key_ring: Final = key_ring
         self.entropy: Final = entropy
+        self._last_uses: Final = LastUseWriter(directory)
+        self._last_uses.start()
 
     async def close(self) -> None:
         await self.identities.stop()
+        await self._last_uses.stop()
         await self.directory.close()
 
 

@@ -200,7 +200,7 @@ last_uses = Table(
     Column("region", Text, nullable=True),
 )
 
-# password: an Argon2 hash.
+# password: an Argon2 hash. former: a JSON list of those before it, newest first, as far as reuse may be forbidden.
 login_profiles = Table(
     "login_profiles",
     metadata,
@@ -208,7 +208,17 @@ login_profiles = Table(
     Column("created", Moment, nullable=False),
     Column("changed", Moment, nullable=False),
     Column("password", Text, nullable=False),
+    Column("former", Text, nullable=False),
     Column("reset_required", Boolean, nullable=False),
+)
+
+# The credential report that was made last. content: CSV.
+credential_reports = Table(
+    "credential_reports",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("generated", Moment, nullable=False),
+    Column("content", Text, nullable=False),
 )
 
 # owner_id: of the user, or the account id for root; null until the device is enabled, and so is `enabled`.

@@ -3,8 +3,15 @@
 Engines live in daypass.store; every engine of a port passes the same conformance suite (tests/conformance).
 """
 
+from daypass.service.ports.account_settings import (
+    AccountCounts,
+    CredentialReport,
+    PasswordPolicy,
+    UserCredentials,
+)
 from daypass.service.ports.accounts import AccountRecord, ControlPolicyRecord
 from daypass.service.ports.buckets import BucketRecord
+from daypass.service.ports.credentials import LastUse, LoginProfile, MfaDeviceRecord, UseLog
 from daypass.service.ports.directory import Directory
 from daypass.service.ports.documents import DocumentRefused, Documents, DocumentUnreachable
 from daypass.service.ports.errors import (
@@ -40,6 +47,7 @@ __all__ = [
     "AccessKey",
     "AccessKeyRecord",
     "Account",
+    "AccountCounts",
     "AccountRecord",
     "AlreadyExists",
     "AuditLog",
@@ -48,6 +56,7 @@ __all__ = [
     "BucketExists",
     "BucketRecord",
     "ControlPolicyRecord",
+    "CredentialReport",
     "Directory",
     "DirectoryError",
     "DocumentRefused",
@@ -58,13 +67,17 @@ __all__ = [
     "GroupRecord",
     "IdentityReader",
     "InstanceProfileRecord",
+    "LastUse",
     "Levels",
     "LimitReached",
+    "LoginProfile",
     "ManagedPolicy",
     "MfaDevice",
+    "MfaDeviceRecord",
     "NotFound",
     "OidcProvider",
     "OidcProviderRecord",
+    "PasswordPolicy",
     "PolicyHolder",
     "PolicyRecord",
     "PolicyVersionRecord",
@@ -74,7 +87,9 @@ __all__ = [
     "SamlProviderRecord",
     "StillInUse",
     "Usage",
+    "UseLog",
     "User",
+    "UserCredentials",
     "UserRecord",
     "WebIdentityKey",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from daypass.service.ports.account_settings import AccountSettings
 from daypass.service.ports.accounts import Accounts
 from daypass.service.ports.buckets import Buckets
 from daypass.service.ports.credentials import Credentials
@@ -15,7 +16,9 @@ from daypass.service.ports.tags import Tags
 from daypass.service.ports.users import Users
 
 
-class Directory(Accounts, Users, Policies, Groups, Roles, Tags, Credentials, Providers, Buckets, Protocol):
+class Directory(
+    Accounts, AccountSettings, Users, Policies, Groups, Roles, Tags, Credentials, Providers, Buckets, Protocol
+):
     """Writes and lists for IAM and the gateway, straight from the store.
 
     Every write is one transaction, all or nothing, and IdentityReader of the same process sees it as soon as it

@@ -135,9 +135,18 @@ def _tables() -> None:
         sa.Column("created", sa.Integer, nullable=False),
         sa.Column("changed", sa.Integer, nullable=False),
         sa.Column("password", sa.Text, nullable=False),
+        sa.Column("former", sa.Text, nullable=False),
         sa.Column("reset_required", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("user_id", name="pk_login_profiles"),
         sa.ForeignKeyConstraint(["user_id"], ["users.user_id"], name="fk_login_profiles_user_id"),
+    )
+    op.create_table(
+        "credential_reports",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("generated", sa.Integer, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name="pk_credential_reports"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_credential_reports_account_id"),
     )
     op.create_table(
         "mfa_devices",
