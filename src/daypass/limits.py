@@ -39,12 +39,6 @@ ISSUER_KEYS_SECONDS: Final = 900  # until a provider's keys are fetched anew
 ISSUER_REFETCH_SECONDS: Final = 60  # between two fetches that an unknown key id asks for
 ISSUER_RETRY_SECONDS: Final = 5  # between two fetches when the last one failed
 
-# --- MFA codes ----------------------------------------------------------------------------------------------
-MFA_WINDOW_STEPS: Final = 1  # of 30 seconds before and after the present one; RFC 6238, 5.2 recommends at most one
-MFA_WRONG_CODES: Final = 10  # of one device in MFA_WRONG_CODES_SECONDS; a worker then looks at none until they are over
-MFA_WRONG_CODES_SECONDS: Final = 300
-MFA_DEVICES_WATCHED: Final = 4_096  # devices with wrong codes that a worker remembers
-
 # --- request heads ------------------------------------------------------------------------------------------
 REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound under h11, nginx has 40 KiB
 REQUEST_HEAD_SECONDS: Final = 30  # to send a whole head; nginx's client_header_timeout is 60, Apache's is 20
@@ -54,6 +48,7 @@ ANSWER_PIECE_BYTES: Final = 8_192  # an answer's head and body up to this are co
 API_BODY_BYTES: Final = 1_048_576  # IAM takes policies of 131,072 characters, percent-encoded
 BUCKET_POLICY_BYTES: Final = 20_480  # bytes as sent; S3 User Guide, "Bucket policies"
 AUDITED_ACTION_CHARS: Final = 128  # of an Action that nobody has authenticated; the longest real one has 46
+TURN_REQUESTS: Final = 64  # answered together, so the first of them waits for the last; some 5 ms
 API_BODY_SECONDS: Final = 30  # to receive a whole API body; a slower client is cut off
 QUERY_LIST_ELEMENTS: Final = 1_000  # of one list or map in a form; the models' own maxima end at 256
 QUERY_NAME_PARTS: Final = 16  # of a parameter's dotted name; IAM's deepest has eight
@@ -92,6 +87,9 @@ PASSWORD_CHARS_MIN: Final = 8  # where the account has no password policy; IAM U
 PASSWORD_KINDS_MIN: Final = 3  # of the four kinds of characters; the same page
 PASSWORDS_REMEMBERED: Final = 24  # PasswordReusePrevention's maximum in the IAM model
 MFA_WINDOW_STEPS: Final = 1  # of 30 seconds before and after the present one; RFC 6238, 5.2 recommends at most one
+MFA_WRONG_CODES: Final = 10  # of one device in MFA_WRONG_CODES_SECONDS; a worker then looks at none until they are over
+MFA_WRONG_CODES_SECONDS: Final = 300
+MFA_DEVICES_WATCHED: Final = 4_096  # devices with wrong codes that a worker remembers
 CREDENTIAL_REPORT_SECONDS: Final = 14_400  # before one is made anew; IAM API Reference, GenerateCredentialReport
 LAST_USE_FLUSH_SECONDS: Final = 5  # how often a worker writes down which credentials were used
 
@@ -138,6 +136,9 @@ COMPLETE_MULTIPART_BYTES: Final = 4_194_304  # 10,000 parts with their checksums
 ANSWER_DOCUMENT_BYTES: Final = 16_777_216  # of a backend's XML that is read whole: 1,000 versions of long keys, escaped
 OBJECT_PUT_BYTES: Final = 5 * 1024**3  # of one PutObject; S3 User Guide, "Uploading objects"
 OBJECT_TAGS: Final = 10  # S3 User Guide, "Categorizing your storage using tags"
+ABSENT_BUCKETS: Final = 4_096  # names per worker that the backend was found not to have
+ABSENT_BUCKET_SECONDS: Final = 5  # until the backend is asked again for one of them
+CORS_RULES: Final = 100  # of one bucket; S3 User Guide, "CORS configuration"
 LIST_BUCKETS_MAX: Final = 10_000  # MaxBuckets of ListBuckets, and its default
 CLIENT_IDLE_SECONDS: Final = 20  # between two pieces of an object's body; S3 answers RequestTimeout after as long
 CLIENT_BODY_BYTES_PER_SECOND: Final = 1_024  # a body slower than this on the whole is cut off as well

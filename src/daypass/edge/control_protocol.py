@@ -14,34 +14,45 @@ import logging
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from daypass.edge.http_protocol import BoundedHttpProtocol
-from daypass.edge.turn import Asked, Turn
-from daypass.wire.http import RawResponse
+from daypass.edge.turn import Turn
+from daypass.wire.http import Headers, RawResponse
 
 _log: Final = logging.getLogger("daypass")
 _NOBODY_WAITS: Final = asyncio.Event()
+_NEEDED: Final = frozenset({b"authorization", b"content-length", b"host"})
+_SPECIAL: Final = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _TERMINATOR: Final = b"/aws4_request"
 _SCOPES: Final = (b"/sts/aws4_request", b"/iam/aws4_request")
 
 
-class _Owed:
-    """An answer that a connection owes, where uvicorn has its cycle: what it asks of one is here."""
+class _Owed(msgspec.Struct, eq=False):
+    """A request whose answer its connection owes, in the place of uvicorn's cycle: it has what is asked of one.
 
-    __slots__ = ("_connection", "disconnected", "keep_alive", "message_event", "response_complete")
+    keep_alive: uvicorn takes it back when the server stops.
+    """
 
-    def __init__(self, connection: ControlProtocol, keep_alive: bool) -> None:
-        self._connection = connection
-        self.keep_alive = keep_alive  # uvicorn takes it back when the server stops
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = _NOBODY_WAITS
+    connection: ControlProtocol
+    headers: Headers
+    body: bytes
+    source_ip: str
+    secure: bool
+    keep_alive: bool
+    disconnected: bool = False
+    response_complete: bool = False
+    message_event: asyncio.Event = _NOBODY_WAITS
+
+    def __repr__(self) -> str:
+        """Headers and body stay out: a token, a signature or a policy may be among them."""
+        return f"_Owed({len(self.body)} bytes, response_complete={self.response_complete})"
 
     def answer(self, response: RawResponse | None) -> None:
         self.response_complete = True
         if not self.disconnected:
-            self._connection.send(response, self.keep_alive)
+            self.connection.send(response, self.keep_alive)
 
 
 class ControlProtocol(BoundedHttpProtocol):
@@ -103,27 +114,27 @@ class ControlProtocol(BoundedHttpProtocol):
         if turn is None:
             super().on_message_complete()
             return
-        self.cycle = owed = _Owed(self, self.parser.should_keep_alive())
-        asked = Asked(tuple(self.headers), self._body, self._source_ip, self.scheme == "https")
-        task = self.loop.create_task(turn.answer(asked, owed))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.cycle = owed = _Owed(
+            self,
+            tuple(self.headers),
+            self._body,
+            self._source_ip,
+            self.scheme == "https",
+            self.parser.should_keep_alive(),
+        )
+        turn.ask(owed, self.tasks)
 
     def _may_go_straight(self) -> bool:
         """Whether all that is known of the request when its head is whole is as it should be."""
         headers = self.headers
         named = dict(headers)
-        authorization = named.get(b"authorization")
         return (
             self.url == b"/"
-            and authorization is not None
-            and authorization.count(_TERMINATOR) == 1
-            and (_SCOPES[0] in authorization or _SCOPES[1] in authorization)
-            and b"host" in named
             and len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
-            and b"content-length" in named
-            and b"expect" not in named
-            and b"upgrade" not in named
+            and _NEEDED.issubset(named)
+            and _SPECIAL.isdisjoint(named)
+            and (authorization := named[b"authorization"]).count(_TERMINATOR) == 1
+            and (_SCOPES[0] in authorization or _SCOPES[1] in authorization)
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.parser.get_method() == b"POST"

@@ -1,22 +1,22 @@
 """Requests of the control plane, answered a turn of the event loop at a time.
 
-Every answer that is ready when the loop comes round leaves then: one write to the audit log has the records of all
-of them, and none leaves before it. If it fails, nothing of the turn is issued. A request that has to wait, for the
-store say, is a task of its own like any other and holds nobody up.
+What came since the loop last looked at its sockets is decided one after the other, put on record in one write to the
+audit log, and answered. No answer leaves before that write; if it fails, nothing of the turn is issued. A request
+that has to wait, for the store say, is finished in the turn in which it can be, and holds nobody up.
 
-Owns who answers when. What an answer says is edge.api's, and which requests come here edge.control_protocol's.
+Owns who is answered when. What an answer says is edge.api's, which requests come here edge.control_protocol's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-import msgspec
-
+from daypass import limits
 from daypass.edge.api import Api, Prepared
 from daypass.edge.asgi import make_request_id, service_of
 from daypass.service.ports import Entropy
@@ -27,20 +27,26 @@ from daypass.wire.sigv4 import Claim, SignatureFault
 _log: Final = logging.getLogger("daypass")
 
 
-class Exchange(Protocol):
-    """Who waits for an answer. It may have gone away: that is its own affair."""
+class Asked(Protocol):
+    """A whole POST to `/`, of HTTP/1.1, and who waits for its answer: it may have gone away, which is its own affair.
+
+    headers: names in lower case, none of them twice.
+    """
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def source_ip(self) -> str: ...
+
+    @property
+    def secure(self) -> bool: ...
 
     def answer(self, response: RawResponse | None) -> None:
         """None: there is none, for a fault of ours that is logged."""
-
-
-class Asked(msgspec.Struct):
-    """A whole POST to `/`, of HTTP/1.1. headers: names in lower case, none of them twice."""
-
-    headers: Headers
-    body: bytes
-    source_ip: str
-    secure: bool
 
 
 class Turn:
@@ -51,39 +57,72 @@ class Turn:
         self._api = api
         self._entropy = entropy
         self._now = now
-        self._ready: list[tuple[Prepared, Exchange]] = []
+        self._asked: deque[Asked] = deque()
+        self._ready: list[tuple[Prepared, Asked]] = []
+        self._number = 0
+        self._is_begun = False
 
-    async def answer(self, asked: Asked, exchange: Exchange) -> None:
+    def ask(self, asked: Asked, tasks: set[asyncio.Task[None]]) -> None:
+        """Have it answered. tasks: those that the server waits for before it ends."""
+        self._asked.append(asked)
+        if not self._is_begun:
+            self._is_begun = True
+            self._begin(tasks)
+
+    def _begin(self, tasks: set[asyncio.Task[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._work(tasks))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _work(self, tasks: set[asyncio.Task[None]]) -> None:
+        """One request after the other. The first that has to wait is this task's last; `_end` begins another."""
+        number = self._number
+        asyncio.get_running_loop().call_soon(self._end, tasks)  # when this task waits, or is through
+        for _ in range(limits.TURN_REQUESTS):
+            if not self._asked or self._number != number:
+                break
+            await self._prepare(self._asked.popleft())
+        self._give()
+
+    def _end(self, tasks: set[asyncio.Task[None]]) -> None:
+        self._number += 1
+        self._give()
+        self._is_begun = bool(self._asked)
+        if self._is_begun:
+            self._begin(tasks)
+
+    async def _prepare(self, asked: Asked) -> None:
         """Everything about a request but its record and the sending of its answer, which are the turn's."""
         try:
-            prepared = await self._prepare(asked)
+            request = RawRequest(
+                "POST", b"/", b"", asked.headers, asked.body, asked.source_ip, asked.secure, self._now()
+            )
+            claim: Claim | SignatureFault | None
+            try:
+                claim = sigv4.read_claim(request)
+            except SignatureFault as fault:
+                claim = fault
+            service, request_id = service_of(request, claim), make_request_id(self._entropy.bytes(16))
+            prepared = await self._api.prepare(request, claim, service, request_id)
         except Exception:  # noqa: BLE001  ours, and of this request alone: its connection is closed without an answer
-            _log.exception("a request failed before it had an id")
-            exchange.answer(None)
-            return
-        if not self._ready:
-            asyncio.get_running_loop().call_soon(self._give)
-        self._ready.append((prepared, exchange))
-
-    async def _prepare(self, asked: Asked) -> Prepared:
-        request = RawRequest("POST", b"/", b"", asked.headers, asked.body, asked.source_ip, asked.secure, self._now())
-        claim: Claim | SignatureFault | None
-        try:
-            claim = sigv4.read_claim(request)
-        except SignatureFault as fault:
-            claim = fault
-        return await self._api.prepare(
-            request, claim, service_of(request, claim), make_request_id(self._entropy.bytes(16))
-        )
+            _log.exception("a request failed before it had an answer")
+            asked.answer(None)
+        else:
+            self._ready.append((prepared, asked))
 
     def _give(self) -> None:
+        if not self._ready:
+            return
         ready, self._ready = self._ready, []
         try:
             responses: Sequence[RawResponse | None] = self._api.commit([prepared for prepared, _ in ready])
         except Exception:  # noqa: BLE001  a record that cannot be written down is one request's fault, not the others'
             responses = [self._alone(prepared) for prepared, _ in ready]
-        for response, (_, exchange) in zip(responses, ready, strict=True):
-            exchange.answer(response)
+        for response, (_, asked) in zip(responses, ready, strict=True):
+            try:
+                asked.answer(response)
+            except Exception:  # noqa: BLE001  one connection's fault; the others get their answers
+                _log.exception("an answer could not be sent")
 
     def _alone(self, prepared: Prepared) -> RawResponse | None:
         try:
