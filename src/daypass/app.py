@@ -126,7 +126,6 @@ class Daypass:
                     audit=audit,
                     backends=chosen,
                     addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
-            version_2=settings.s3_signature_version_2,
                 )
             self._asked = DecisionListener(
                 decider=decider,
