@@ -26,7 +26,9 @@ from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import may_call_iam
 from daypass.service.decisions import Decider
+from daypass.service.issuer_keys import IssuerKeys
 from daypass.service.sign_in import SignIn
+from daypass.source.documents import HttpsDocuments
 from daypass.store import open_store
 from daypass.store.audit import FileAuditLog
 from daypass.store.entropy import SystemEntropy
@@ -87,7 +89,15 @@ class Daypass:
         chosen = Backends(backends)
 
         entropy = SystemEntropy()
-        ports = Ports(store.identities, store.directory, entropy, store.key_ring)
+        federation = settings.federation
+        documents = HttpsDocuments(federation.issuers, federation.ca_bundle)
+        ports = Ports(
+            store.identities,
+            store.directory,
+            entropy,
+            store.key_ring,
+            issuer_keys=IssuerKeys(documents, federation.issuers),
+        )
         authenticator = Authenticator(store.identities, store.key_ring, settings.regions)
         authorizer = Authorizer(store.identities)
         api = Api(
@@ -126,6 +136,7 @@ class Daypass:
                     audit=audit,
                     backends=chosen,
                     addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
+            version_2=settings.s3_signature_version_2,
                 )
             self._asked = DecisionListener(
                 decider=decider,

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from daypass import limits
 from daypass.names import Secret, is_account_id
+from daypass.wire.origin import origin_of
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8420"
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -66,6 +67,22 @@ class AuthorizerListener:
 
 
 @dataclass(frozen=True, slots=True)
+class Federation:
+    """Identity providers, and Daypass as one.
+
+    issuers: origins of OpenID Connect providers that may have private addresses; those with http, no TLS.
+    ca_bundle: certificate authorities that are known beside the system's when a provider is asked.
+    saml_recipients: addresses that assertions may be meant for beside AWS's own.
+    public_url: under which others reach Daypass; None: nobody could verify the tokens that it signs, so it signs none.
+    """
+
+    issuers: frozenset[str] = frozenset()
+    ca_bundle: Path | None = None
+    saml_recipients: tuple[str, ...] = ()
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set.
 
@@ -79,6 +96,7 @@ class Settings:
     trusted_proxies: whose X-Forwarded-For and X-Forwarded-Proto are believed.
     regions: the valid regions of a credential scope; empty means any well-formed one.
     authorizer: None if nobody may ask for decisions alone.
+    federation: identity providers.
     """
 
     data: Path
@@ -91,6 +109,7 @@ class Settings:
     adoptions: tuple[Adoption, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     authorizer: AuthorizerListener | None = None
+    federation: Federation = Federation()
     s3_signature_version_2: bool = False
 
 
@@ -112,6 +131,10 @@ _NAMES: Final = (
     "trusted_proxies",
     "authorizer_listen",
     "authorizer_token",
+    "oidc_allowed_issuers",
+    "oidc_ca_bundle",
+    "saml_recipients",
+    "public_url",
 )
 
 
@@ -146,6 +169,7 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
         adoptions=_adoptions(values.get("s3_adopt", ())),
         trusted_proxies=_networks(values.get("trusted_proxies", ())),
         authorizer=_authorizer(values),
+        federation=_federation(values),
         s3_signature_version_2=_flag(values.get("s3_signature_version_2", False)),
     )
 
@@ -233,6 +257,32 @@ def _regions(value: Any) -> frozenset[str]:
         if not isinstance(region, str) or _REGION.fullmatch(region) is None:
             raise SettingsError(f"`{region}` is no region name; write one such as us-east-1")
     return frozenset(regions)
+
+
+# ---- identity providers ------------------------------------------------------------------------------------
+
+
+def _federation(values: Mapping[str, Any]) -> Federation:
+    issuers = [_origin(issuer) for issuer in _listed(values.get("oidc_allowed_issuers", ()))]
+    recipients = [str(recipient) for recipient in _listed(values.get("saml_recipients", ()))]
+    for recipient in recipients:
+        _origin(recipient)
+    bundle = Path(values["oidc_ca_bundle"]) if values.get("oidc_ca_bundle") else None
+    if bundle is not None and not bundle.is_file():
+        raise SettingsError(f"the file of certificate authorities {bundle} is not there")
+    public_url = str(values["public_url"]).removesuffix("/") if values.get("public_url") else None
+    if public_url is not None:
+        _origin(public_url)
+    if public_url is not None and f"{urlsplit(public_url).scheme}://{urlsplit(public_url).netloc}" != public_url:
+        raise SettingsError(f"`{public_url}` has a path; write the public URL without, such as https://sts.example.com")
+    return Federation(frozenset(issuers), bundle, tuple(recipients), public_url)
+
+
+def _origin(url: Any) -> str:
+    try:
+        return origin_of(str(url))
+    except ValueError:
+        raise SettingsError(f"`{url}` is no http or https URL; write one such as https://idp.example.com") from None
 
 
 # ---- the S3 gateway ----------------------------------------------------------------------------------------

@@ -80,6 +80,8 @@ def test_a_url_is_taken_once(iam: Any, name: str) -> None:
         "https://[::1]",
         "https://exa\tmple.org",
         "https://exämple.org",
+        "https://aws",
+        "https://sts/",
     ],
 )
 def test_what_is_no_issuer_is_refused(iam: Any, url: str) -> None:

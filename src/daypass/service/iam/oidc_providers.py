@@ -27,6 +27,7 @@ Result = Mapping[str, Any]
 _SCHEME: Final = "https://"
 _THUMBPRINT: Final = re.compile("[0-9A-Fa-f]{40}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?", re.ASCII)
+_LABEL: Final = re.compile(r"[A-Za-z0-9-]*/?", re.ASCII)
 _PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", re.ASCII)
 
 
@@ -143,6 +144,8 @@ def _issuer(exchange: Exchange) -> str:
         or _PATH.fullmatch(parts.path) is None
         or text != f"{_SCHEME}{parts.netloc}{parts.path}"
         or port == 0
+        # Its claims are condition keys below its name: it must not be that of a service, nor `aws`.
+        or _LABEL.fullmatch(text.removeprefix(_SCHEME)) is not None
     ):
         raise _invalid_url()
     return text.removeprefix(_SCHEME)
