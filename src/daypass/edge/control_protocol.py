@@ -96,8 +96,9 @@ class ControlProtocol(BoundedHttpProtocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        if self._turn is not None and self._may_go_straight():
-            self._straight = self._turn
+        turn = self._turn
+        if turn is not None and self._may_go_straight(turn):
+            self._straight = turn
             self._body = b""
             self.end_head()
         else:
@@ -124,7 +125,7 @@ class ControlProtocol(BoundedHttpProtocol):
         )
         turn.ask(owed, self.tasks)
 
-    def _may_go_straight(self) -> bool:
+    def _may_go_straight(self, turn: Turn) -> bool:
         """Whether all that is known of the request when its head is whole is as it should be."""
         headers = self.headers
         named = dict(headers)
@@ -135,6 +136,7 @@ class ControlProtocol(BoundedHttpProtocol):
             and _SPECIAL.isdisjoint(named)
             and (authorization := named[b"authorization"]).count(_TERMINATOR) == 1
             and (_SCOPES[0] in authorization or _SCOPES[1] in authorization)
+            and turn.is_meant(named[b"host"])
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.parser.get_method() == b"POST"

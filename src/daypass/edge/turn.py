@@ -22,6 +22,7 @@ from daypass.edge.asgi import make_request_id, service_of
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import Headers, RawRequest, RawResponse
+from daypass.wire.s3_address import bucket_of_host
 from daypass.wire.sigv4 import Claim, SignatureFault
 
 _log: Final = logging.getLogger("daypass")
@@ -52,15 +53,23 @@ class Asked(Protocol):
 class Turn:
     """What one event loop answers. One for each worker."""
 
-    def __init__(self, *, api: Api, entropy: Entropy, now: Callable[[], datetime]) -> None:
-        """now: the clock, aware UTC; read once a request."""
+    def __init__(
+        self, *, api: Api, entropy: Entropy, now: Callable[[], datetime], s3_domains: tuple[str, ...] = ()
+    ) -> None:
+        """now: the clock, aware UTC; read once a request.
+        s3_domains: below which a Host is a bucket's own, and all that is asked there is meant for S3."""
         self._api = api
+        self._s3_domains = s3_domains
         self._entropy = entropy
         self._now = now
         self._asked: deque[Asked] = deque()
         self._ready: list[tuple[Prepared, Asked]] = []
         self._number = 0
         self._is_begun = False
+
+    def is_meant(self, host: bytes) -> bool:
+        """Whether requests to that Host are for the control plane."""
+        return not self._s3_domains or bucket_of_host(host.decode("latin-1"), self._s3_domains) is None
 
     def ask(self, asked: Asked, tasks: set[asyncio.Task[None]]) -> None:
         """Have it answered. tasks: those that the server waits for before it ends."""
