@@ -118,6 +118,7 @@ class Daypass:
             backends=chosen,
             addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
             version_2=settings.s3_signature_version_2,
+            adoptions=settings.adoptions,
         )
         if settings.authorizer is not None:
             decider = Decider(
@@ -148,7 +149,14 @@ class Daypass:
             )
         sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
         self._console = Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now)
-        application = Application(api=api, gateway=gateway, entropy=entropy, now=utc_now)
+        application = Application(
+            api=api,
+            gateway=gateway,
+            entropy=entropy,
+            now=utc_now,
+            s3_domains=settings.s3_domains,
+            trusted_proxies=settings.trusted_proxies,
+        )
         _quiet_the_collector()
         return application
 

@@ -16,6 +16,7 @@ SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, re
 FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
 ROLE_SESSION_SECONDS_DEFAULT: Final = 3_600  # MaxSessionDuration of a role made without; IAM API Reference, CreateRole
 CHAINED_ROLE_SESSION_SECONDS_MAX: Final = 3_600  # IAM User Guide, "Roles terms and concepts", role chaining
+ROOT_TASK_SECONDS_MAX: Final = 900  # and the default; the STS model, AssumeRoot
 FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
 ROOT_SESSION_SECONDS_MAX: Final = 3_600  # root is clamped, not refused
 SESSION_POLICY_CHARS: Final = 2_048  # characters, inline and managed together; sessionPolicyDocumentType.max

@@ -161,6 +161,8 @@ async def test_what_is_not_there_cannot_be_changed(engine: Engine) -> None:
         assert await refusal(directory.set_default_policy_version(arn, "v1")) == no_policy
         assert await refusal(directory.delete_policy_version(arn, "v1")) == no_policy
         assert await refusal(directory.set_bucket_policy("none", None)) == (NotFound, Entity.BUCKET)
+        assert await refusal(directory.set_public_access_block("none", None)) == (NotFound, Entity.BUCKET)
+        assert await refusal(directory.set_bucket_cors("none", None)) == (NotFound, Entity.BUCKET)
         assert await refusal(directory.delete_bucket("none")) == (NotFound, Entity.BUCKET)
         assert await directory.find_policy(ACCOUNT, arn) is None
         assert await directory.find_policy_version(arn, "v1") is None
@@ -487,6 +489,31 @@ async def test_a_bucket_name_belongs_to_one_account_of_all(engine: Engine) -> No
         assert await directory.list_buckets(OTHER_ACCOUNT) == []
         await directory.delete_bucket("photos")
         await directory.create_bucket("photos", OTHER_ACCOUNT, "us-east-1", NOW)
+
+
+async def test_what_is_kept_of_a_bucket_is_set_apart_and_ends_with_it(engine: Engine) -> None:
+    async with engine.open() as store:
+        directory, identities = store.directory, store.identities
+        await directory.create_account(OTHER_ACCOUNT, NOW)
+        await directory.create_bucket("photos", ACCOUNT, "us-east-1", NOW)
+        await directory.create_bucket("albums", OTHER_ACCOUNT, "us-east-1", NOW)
+        assert [bucket.name for bucket in await directory.list_all_buckets()] == ["albums", "photos"]
+        await directory.set_public_access_block("photos", "block")
+        await directory.set_bucket_cors("photos", "cors")
+        found, other = await identities.bucket("photos"), await identities.bucket("albums")
+        assert found is not None
+        assert (found.public_access_block, found.cors, found.policy) == ("block", "cors", None)
+        assert other is not None
+        assert (other.public_access_block, other.cors) == (None, None)
+        await directory.set_public_access_block("photos", None)
+        found = await identities.bucket("photos")
+        assert found is not None
+        assert (found.public_access_block, found.cors) == (None, "cors")
+        await directory.delete_bucket("photos")
+        await directory.create_bucket("photos", ACCOUNT, "us-east-1", NOW)
+        found = await identities.bucket("photos")
+        assert found is not None
+        assert found.cors is None
 
 
 async def test_an_account_has_no_more_buckets_than_its_quota(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ from daypass.policy import Principal, PrincipalKind
 from daypass.service import s3_documents
 from daypass.service.caller import Caller
 from daypass.service.ports import Account
-from daypass.service.s3_buckets import OWN, BucketPorts, OutcomeUnknown, canonical_user_id, location_constraint
+from daypass.service.s3_buckets import BucketPorts, OutcomeUnknown, canonical_user_id, location_constraint
 from daypass.service.s3_catalog import ROWS
 from daypass.service.s3_checks import S3Exchange
+from daypass.service.s3_own import OWN
 from daypass.wire.http import RawRequest, RawResponse
 from daypass.wire.s3 import read_call
 from daypass.wire.s3_errors import s3_error

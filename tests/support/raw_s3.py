@@ -83,8 +83,9 @@ def send(method: str, url: str, headers: Mapping[str, str] | None = None, body: 
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     connection = HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
     try:
-        connection.putrequest(method, target or "/", skip_accept_encoding=True)
         sent = dict(headers or {})
+        own_host = "host" in {name.lower() for name in sent}
+        connection.putrequest(method, target or "/", skip_accept_encoding=True, skip_host=own_host)
         if body is not None and not {"content-length", "transfer-encoding"} & {name.lower() for name in sent}:
             sent["Content-Length"] = str(len(body))
         for name, value in sent.items():

@@ -15,10 +15,12 @@ from typing import Any, Final, Protocol
 
 from daypass import limits
 from daypass.edge.api import Api
+from daypass.edge.forwarded import Networks, UnreadableAddress, true_source
 from daypass.errors import ServiceError
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest, RawResponse
+from daypass.wire.s3_address import bucket_of_host
 from daypass.wire.sigv4 import Claim, SignatureFault
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +29,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HEALTH_PATH: Final = b"/_daypass/health"
 _OWN_PATHS: Final = b"/_daypass/"  # an underscore cannot begin a bucket name, so these collide with none
+
+_BAD_REQUEST: Final = RawResponse(400, ((b"content-length", b"0"), (b"connection", b"close")), b"")
 
 _log: Final = logging.getLogger("daypass")
 
@@ -43,6 +47,8 @@ class Application:
     """Daypass as one ASGI application for HTTP; app.py wraps it with what starts and stops.
 
     now: the clock, aware UTC; read once a request.
+    s3_domains: below which a Host is a bucket's own, and all that is asked there is meant for S3.
+    trusted_proxies: whose word about the client's address and scheme is believed.
     """
 
     def __init__(
@@ -52,30 +58,41 @@ class Application:
         gateway: DataPlane,
         entropy: Entropy,
         now: Callable[[], datetime],
+        s3_domains: tuple[str, ...] = (),
+        trusted_proxies: Networks = (),
     ) -> None:
         self._api = api
         self._gateway = gateway
         self._entropy = entropy
         self._now = now
+        self._s3_domains = s3_domains
+        self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"unexpected ASGI scope `{scope['type']}`")
         request = _raw_request(scope, self._now())
         request_id = make_request_id(self._entropy.bytes(16))
-        if request.path.startswith(_OWN_PATHS):
+        of_bucket = bool(self._s3_domains) and self._is_buckets_own(request)
+        if request.path.startswith(_OWN_PATHS) and not of_bucket:
             await _send(send, _own_page(request))
             return
         refusal = _unreadable_host(request)
         if refusal is not None:
             await _send(send, refusal)
             return
+        if self._trusted_proxies:
+            try:
+                request = _through_proxies(request, self._trusted_proxies)
+            except UnreadableAddress:
+                await _send(send, _BAD_REQUEST)
+                return
         claim: Claim | SignatureFault | None
         try:
             claim = sigv4.read_claim(request)
         except SignatureFault as fault:
             claim = fault
-        service = service_of(request, claim)
+        service = "s3" if of_bucket else service_of(request, claim)
         if service == "s3":
             await self._gateway.handle(request, claim, request_id, receive, send)
             return
@@ -87,6 +104,9 @@ class Application:
             await _send(send, self._api.refuse(request, service, error, request_id))
             return
         await _send(send, await self._api.handle(_with_body(request, body), claim, service, request_id))
+
+    def _is_buckets_own(self, request: RawRequest) -> bool:
+        return bucket_of_host(request.header(b"host") or "", self._s3_domains) is not None
 
 
 class _ClientGone(Exception):
@@ -104,6 +124,21 @@ def _raw_request(scope: Mapping[str, Any], received: datetime) -> RawRequest:
         source_ip=client[0] if client else "",
         secure=scope["scheme"] == "https",
         received=received,
+    )
+
+
+def _through_proxies(request: RawRequest, trusted: Networks) -> RawRequest:
+    """The request as its client sent it to the first trusted proxy."""
+    source_ip, secure = true_source(request.source_ip, request.secure, request.headers, trusted)
+    return RawRequest(
+        request.method,
+        request.path,
+        request.query,
+        request.headers,
+        request.body,
+        source_ip,
+        secure,
+        request.received,
     )
 
 
@@ -167,7 +202,7 @@ def _unreadable_host(request: RawRequest) -> RawResponse | None:
     """A refusal of a request whose Host is missing or given twice, which two readers could read two ways."""
     if b"host" in request.named and [name for name, _ in request.headers].count(b"host") == 1:
         return None
-    return RawResponse(400, ((b"content-length", b"0"), (b"connection", b"close")), b"")
+    return _BAD_REQUEST
 
 
 def _own_page(request: RawRequest) -> RawResponse:

@@ -229,6 +229,18 @@ class BackendBuckets:
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
 
+    async def reaches_bucket(self, name: str, at: datetime) -> bool:
+        try:
+            async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
+                if response.status >= 500:
+                    raise await error_of(response, None)
+                return response.status == 200
+        except UpstreamFailure as failure:
+            raise unavailable(failure) from None
+
+    def region_of(self, name: str) -> str:
+        return self._upstream_of(name).region
+
     async def create_bucket(self, name: str, at: datetime, *, object_lock: bool = False) -> None:
         upstream = self._upstream_of(name)
         document = _bucket_configuration(upstream.region)

@@ -43,6 +43,7 @@ class Client:
         self._body_asked_for = False
         self._body_received = content_length == 0
         self.content_length = content_length
+        self.also_said: Headers = ()  # headers of every answer to this client, refusals too
         self.answered = False  # whether the head of an answer is out: then no other can be given
 
     async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
@@ -89,6 +90,8 @@ class Client:
         not tell the rest of the body from the next request."""
         if not self._body_received and not await self._drained():
             headers = (*headers, (b"connection", b"close"))
+        if self.also_said:
+            headers = (*headers, *self.also_said)
         self.answered = True
         await self._patiently(self._send({"type": "http.response.start", "status": status, "headers": headers}))
 

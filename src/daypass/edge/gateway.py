@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,23 +30,25 @@ from daypass.edge.client import (
 from daypass.edge.deletion import delete_objects
 from daypass.edge.forward import Forwarder
 from daypass.errors import ServiceError
-from daypass.service import s3_checks, s3_delete, s3_documents
+from daypass.service import s3_checks, s3_cors, s3_delete, s3_documents
 from daypass.service.actions import Check, ContextValue, Ports
 from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord, Bucket
 from daypass.service.s3 import S3Access, enforce, refuse_unserved
-from daypass.service.s3_buckets import OWN, BucketPorts, location_constraint
+from daypass.service.s3_adoption import AdoptionRule, KnownBuckets
+from daypass.service.s3_buckets import BucketPorts, location_constraint
 from daypass.service.s3_catalog import ROWS, Body, Row
 from daypass.service.s3_checks import S3Exchange
+from daypass.service.s3_own import OWN
 from daypass.wire import s3_xml
 from daypass.wire.checksums import CONTENT_MD5, TRAILER, Checksums, read_checksums
 from daypass.wire.chunked import ChunkSignatures
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.payload import BodyMode, Payload, read_payload
 from daypass.wire.s3 import S3Call, read_call
-from daypass.wire.s3_address import PATH_STYLE, Addressing, CopySource, read_copy_source
+from daypass.wire.s3_address import PATH_STYLE, Addressing, CopySource, read_address, read_copy_source
 from daypass.wire.s3_errors import not_implemented, s3_error
 from daypass.wire.sigv4 import Claim, SignatureFault, shown
 
@@ -74,7 +77,9 @@ class Gateway:
         self._authenticator = authenticator
         self._access = S3Access(authorizer, audit)
         self._backends = backends
-        self._bucket_ports = BucketPorts(ports.identities, ports.directory, BackendBuckets(backends.of))
+        at_backend = BackendBuckets(backends.of)
+        self._bucket_ports = BucketPorts(ports.identities, ports.directory, at_backend)
+        self._buckets = KnownBuckets(adoptions, ports.identities, ports.directory, at_backend)
         self._addressing = addressing
         self._version_2 = version_2
 
@@ -126,7 +131,7 @@ class Gateway:
         call = read_call(request, presigned=presigned, addressing=self._addressing)
         trail.operation = call.operation.name
         row = ROWS.get(call.operation.name)
-        if row is None or (row.own and call.operation.name not in OWN):
+        if row is None:
             raise not_implemented(f"{call.operation.name} is not served")
         refuse_unserved(call, row)
         arrival.check_operation(call)
@@ -151,7 +156,7 @@ class Gateway:
         # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
         _check_body(request, row, client, payload)
         document = b"" if row.body is Body.STREAM else await _document(request, call, row, client, payload)
-        bucket = None if row.makes_bucket or call.bucket is None else await self._bucket(call.bucket)
+        bucket = None if row.makes_bucket or call.bucket is None else await self._bucket(call.bucket, request)
         exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document)
         if document or row.body is Body.DOCUMENT:
             exchange = replace(exchange, root=s3_documents.read(row, document))
@@ -203,8 +208,17 @@ class Gateway:
         headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
         await client.answer(answer.status, headers, answer.body)
 
-    async def _bucket(self, name: str) -> Bucket | None:
-        return await self._ports.identities.bucket(name)
+    async def _bucket(self, name: str, request: RawRequest) -> Bucket | None:
+        return await self._buckets.find(name, request.received)
+
+    async def _preflight(self, request: RawRequest, request_id: str, client: Client, trail: _Trail) -> None:
+        """What a browser asks before a request of another origin. It bears no signature and needs no permission."""
+        trail.recorded = True  # nothing is decided
+        host = request.header(b"host") or ""
+        name, _ = read_address(host, request.path, self._addressing)
+        bucket = None if name is None else await self._bucket(name, request)
+        headers = s3_cors.preflight(request, None if bucket is None else bucket.cors)
+        await client.answer(200, (*headers, *request_ids(request_id), (b"content-length", b"0")))
 
     # ---- what the decision needs to know beside the request's head ----
 
@@ -233,7 +247,7 @@ class Gateway:
     async def _with_source(self, exchange: S3Exchange) -> S3Exchange:
         """The exchange with the object that it copies from."""
         source = read_copy_source(exchange.call.headers["x-amz-copy-source"], self._addressing)
-        bucket = await self._bucket(source.bucket)
+        bucket = await self._bucket(source.bucket, exchange.request)
         exchange = replace(exchange, source=source, source_bucket=bucket)
         actions = ("s3:GetObject" if source.version_id is None else "s3:GetObjectVersion",)
         if not await self._access.asks_for_object_tags(exchange, actions, bucket):
@@ -273,7 +287,7 @@ class Gateway:
         if exchange.root is None or exchange.bucket is None:
             return
         for name in s3_documents.written_buckets(operation, exchange.root):
-            bucket = await self._bucket(name)
+            bucket = await self._bucket(name, exchange.request)
             if bucket is None or bucket.account_id != exchange.bucket.account_id:
                 raise s3_error("InvalidRequest", "The destination bucket must be one of the same account.")
             await self._access.require_elsewhere(exchange, s3_checks.written_check(exchange, bucket), bucket)

@@ -2,7 +2,7 @@
 
 Owns the order of writes between store and backend: a bucket's row is there before the backend's bucket and goes
 after it, so that whatever breaks off in between, the name stays its owner's, and repeating the call mends it.
-One function per operation, listed in OWN.
+One function per operation, listed in OWN_BUCKETS.
 
 Source: S3 API Reference, "CreateBucket", "DeleteBucket", "ListBuckets", "GetBucketLocation", "PutBucketPolicy",
 "GetBucketPolicy", "DeleteBucketPolicy".
@@ -22,7 +22,8 @@ from typing import Final, Protocol
 
 from daypass import limits
 from daypass.errors import ServiceError
-from daypass.service import s3_bucket_policy
+from daypass.names import bucket_arn
+from daypass.service import s3_bucket_policy, s3_public
 from daypass.service.caller import Anonymous, Caller
 from daypass.service.ports import (
     Bucket,
@@ -77,11 +78,11 @@ class BucketPorts:
 Own = Callable[[BucketPorts, S3Exchange], Awaitable[RawResponse]]
 
 
-def _xml(root: str, content: s3_xml.Content) -> RawResponse:
+def xml_answer(root: str, content: s3_xml.Content) -> RawResponse:
     return RawResponse(200, ((b"content-type", b"application/xml"),), s3_xml.render(root, content))
 
 
-def _no_content() -> RawResponse:
+def no_content() -> RawResponse:
     return RawResponse(204, (), b"")
 
 
@@ -184,13 +185,13 @@ async def delete_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse
         await ports.directory.delete_bucket(name)
     except NotFound:
         raise s3_error("NoSuchBucket", BucketName=name) from None
-    return _no_content()
+    return no_content()
 
 
 async def get_bucket_location(_: BucketPorts, exchange: S3Exchange) -> RawResponse:
     """us-east-1 is answered as an empty element, as S3 does."""
-    region = _bucket(exchange).region
-    return _xml("LocationConstraint", "" if region == DEFAULT_REGION else region)
+    region = bucket_of(exchange).region
+    return xml_answer("LocationConstraint", "" if region == DEFAULT_REGION else region)
 
 
 async def list_buckets(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
@@ -215,7 +216,7 @@ async def list_buckets(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
     if len(found) > len(page):
         token = base64.urlsafe_b64encode(page[-1].name.encode()).decode("ascii")
         content.append(("ContinuationToken", token))
-    return _xml("ListAllMyBucketsResult", content)
+    return xml_answer("ListAllMyBucketsResult", content)
 
 
 def _listed(bucket: BucketRecord) -> list[tuple[str, s3_xml.Content]]:
@@ -254,18 +255,26 @@ def canonical_user_id(account_id: str) -> str:
 
 
 async def put_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
-    """Raises ServiceError: MethodNotAllowed, MalformedPolicy, BadDigest…"""
+    """Raises ServiceError: MethodNotAllowed, MalformedPolicy, AccessDenied…"""
     _own_account_only(exchange)
     name = exchange.bucket_name
     kept = await s3_bucket_policy.accept(exchange.document, name, ports.identities, ports.directory)
+    block = s3_public.kept_block(bucket_of(exchange).public_access_block)
+    if block.block_public_policy and s3_public.is_public(kept):
+        raise s3_error(
+            "AccessDenied",
+            f"User: {exchange.caller.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
+            f'"{bucket_arn(name)}" because public policies are prevented by the BlockPublicPolicy setting in S3 '
+            "Block Public Access.",
+        )
     await _set_policy(ports, name, kept)
-    return _no_content()
+    return no_content()
 
 
 async def get_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResponse:
     """Raises ServiceError: MethodNotAllowed, NoSuchBucketPolicy."""
     _own_account_only(exchange)
-    bucket = _bucket(exchange)
+    bucket = bucket_of(exchange)
     if bucket.policy is None:
         raise s3_error("NoSuchBucketPolicy", BucketName=bucket.name)
     document = await s3_bucket_policy.shown(bucket.policy.text, ports.identities)
@@ -276,7 +285,7 @@ async def delete_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawR
     """There being none is no error. Raises ServiceError: MethodNotAllowed."""
     _own_account_only(exchange)
     await _set_policy(ports, exchange.bucket_name, None)
-    return _no_content()
+    return no_content()
 
 
 async def _set_policy(ports: BucketPorts, name: str, document: str | None) -> None:
@@ -288,7 +297,7 @@ async def _set_policy(ports: BucketPorts, name: str, document: str | None) -> No
 
 def _own_account_only(exchange: S3Exchange) -> None:
     """Whatever a policy says, only principals of the bucket's own account touch its policy. (PutBucketPolicy)"""
-    if isinstance(exchange.caller, Anonymous) or _bucket(exchange).account_id != _account_id(exchange):
+    if isinstance(exchange.caller, Anonymous) or bucket_of(exchange).account_id != _account_id(exchange):
         raise s3_error("MethodNotAllowed")
 
 
@@ -299,13 +308,13 @@ def _account_id(exchange: S3Exchange) -> str:
     return exchange.caller.account.account_id
 
 
-def _bucket(exchange: S3Exchange) -> Bucket:
+def bucket_of(exchange: S3Exchange) -> Bucket:
     if exchange.bucket is None:
         raise s3_error("NoSuchBucket")
     return exchange.bucket
 
 
-OWN: Final[Mapping[str, Own]] = MappingProxyType(
+OWN_BUCKETS: Final[Mapping[str, Own]] = MappingProxyType(
     {
         "CreateBucket": create_bucket,
         "DeleteBucket": delete_bucket,

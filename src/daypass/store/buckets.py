@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from daypass import limits
 from daypass.service.ports import BucketExists, BucketRecord, Entity, LimitReached, NotFound
@@ -32,14 +33,28 @@ class Buckets(Transactions):
             write.changed(Topic.BUCKET, name)
 
     async def list_buckets(self, account_id: str) -> list[BucketRecord]:
-        query = select(buckets).where(buckets.c.account_id == account_id).order_by(buckets.c.name)
+        return await self._listed(select(buckets).where(buckets.c.account_id == account_id))
+
+    async def list_all_buckets(self) -> list[BucketRecord]:
+        return await self._listed(select(buckets))
+
+    async def _listed(self, query: Select[Any]) -> list[BucketRecord]:
         async with self.read() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(query.order_by(buckets.c.name))).all()
         return [BucketRecord(row.name, row.account_id, row.region, row.created) for row in rows]
 
     async def set_bucket_policy(self, name: str, document: str | None) -> None:
+        await self._set(name, policy=document)
+
+    async def set_public_access_block(self, name: str, document: str | None) -> None:
+        await self._set(name, public_access_block=document)
+
+    async def set_bucket_cors(self, name: str, document: str | None) -> None:
+        await self._set(name, cors=document)
+
+    async def _set(self, name: str, **values: str | None) -> None:
         async with self.write() as write:
-            done = await write.connection.execute(update(buckets).where(buckets.c.name == name).values(policy=document))
+            done = await write.connection.execute(update(buckets).where(buckets.c.name == name).values(**values))
             if done.rowcount == 0:
                 raise NotFound(Entity.BUCKET)
             write.changed(Topic.BUCKET, name)

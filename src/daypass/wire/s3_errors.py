@@ -18,9 +18,11 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
     {
         "AccessControlListNotSupported": (400, "The bucket does not allow ACLs"),
         "AccessDenied": (403, "Access Denied"),
+        "AccessForbidden": (403, None),
         "AuthorizationHeaderMalformed": (400, None),
         "AuthorizationQueryParametersError": (400, None),
         "BadDigest": (400, "The Content-MD5 you specified did not match what we received."),
+        "BadRequest": (400, None),
         "BucketAlreadyExists": (
             409,
             "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "

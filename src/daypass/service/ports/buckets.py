@@ -28,8 +28,17 @@ class Buckets(Protocol):
     async def list_buckets(self, account_id: str) -> list[BucketRecord]:
         """By name."""
 
+    async def list_all_buckets(self) -> list[BucketRecord]:
+        """Those of every account, by name."""
+
     async def set_bucket_policy(self, name: str, document: str | None) -> None:
         """None removes it. Raises NotFound(BUCKET)."""
 
+    async def set_public_access_block(self, name: str, document: str | None) -> None:
+        """None removes it. Raises NotFound(BUCKET)."""
+
+    async def set_bucket_cors(self, name: str, document: str | None) -> None:
+        """None removes it. Raises NotFound(BUCKET)."""
+
     async def delete_bucket(self, name: str) -> None:
-        """With its policy. Raises NotFound(BUCKET)."""
+        """With its policy and all else that is kept of it. Raises NotFound(BUCKET)."""
