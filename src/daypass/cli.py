@@ -17,6 +17,10 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("daypass.commands.serve:serve", "Serve STS, IAM and the S3 gateway on one port."),
     "token": ("daypass.commands.token:token", "Get narrowed, short-lived credentials for a federated user."),
     "policy": ("daypass.commands.policy:policy", "Check, explain and test policies; needs no server."),
+    "check-proxy": (
+        "daypass.commands.check_proxy:check_proxy",
+        "See whether a proxy in front of S3 does what it must.",
+    ),
     "demo": ("daypass.commands.demo:demo", "See the whole of it at work, in a minute."),
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from support.backends import Backend
 from support.nginx import nginx_binary, nginx_in_front
-from support.server import Daypass, Keys, allow, client, policy, running
+from support.server import COMMAND, Daypass, Keys, allow, clean_environment, client, policy, running
 
 pytestmark = pytest.mark.skipif(nginx_binary() is None, reason="no nginx on this machine (Debian: nginx-light)")
 
@@ -230,6 +231,56 @@ def test_a_large_object_streams_through(front: Front) -> None:
     assert s3.get_object(Bucket=BUCKET, Key="in/large")["Body"].read() == body
     part = s3.get_object(Bucket=BUCKET, Key="in/large", Range="bytes=100-199")
     assert part["Body"].read() == body[100:200]
+
+
+def check_proxy(front: Front, proxy: str) -> tuple[int, list[dict[str, Any]]]:
+    done = subprocess.run(
+        [*COMMAND, "check-proxy", "--proxy", proxy, "--gateway", front.daypass.url, "--bucket", BUCKET, "--json"],
+        env=clean_environment(**front.daypass.root.environment()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_check_proxy_finds_nothing_wrong_with_the_configuration_of_the_documentation(front: Front) -> None:
+    status, results = check_proxy(front, front.url)
+    assert [result for result in results if not result["passed"]] == []
+    assert (status, len(results)) == (0, 14)
+    assert "Contents" not in front.root.list_objects_v2(Bucket=BUCKET, Prefix="daypass-check-proxy/")
+
+
+BROKEN = {
+    "a proxy_pass that rewrites paths": (
+        "proxy_pass http://$daypass_upstream$daypass_target;",
+        "proxy_pass http://$daypass_upstream$uri$is_args$args;",
+        "an object called 'a%2Fb'",
+    ),
+    "a location that does not ask": (
+        "auth_request /_daypass_authorizer;",
+        "set $daypass_route backend; set $daypass_uri $request_uri; set $daypass_host $http_host;",
+        "an object called 'plain'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "instead", "noticed"), BROKEN.values(), ids=BROKEN.keys())
+def test_check_proxy_notices(
+    front: Front, tmp_path: Path, swift_backend: Backend, line: str, instead: str, noticed: str
+) -> None:
+    def broken(configuration: str) -> str:
+        assert line in configuration
+        return configuration.replace(line, instead)
+
+    store = swift_backend.endpoint.removeprefix("http://")
+    gateway = front.daypass.url.removeprefix("http://")
+    socket = front.directory / "authorizer.sock"
+    with nginx_in_front(tmp_path / "n", store=store, gateway=gateway, authorizer=socket, changed=broken) as url:
+        status, results = check_proxy(front, url)
+    assert status == 1
+    assert noticed in {result["check"] for result in results if not result["passed"]}
 
 
 def test_the_key_in_the_url_is_read_once(front: Front) -> None:
