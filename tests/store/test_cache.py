@@ -309,3 +309,46 @@ async def test_the_secret_of_a_key_made_elsewhere_is_the_one_that_was_given(engi
         found = await cache.access_key(made.access_key_id)
         assert found is not None
         assert found.secret == SECRET
+
+
+async def test_a_key_is_held_with_its_owner_once_each_was_asked_for_and_while_that_is_fresh(
+    engine: SqliteEngine,
+) -> None:
+    async with two_workers(engine) as (here, _, cache, clock):
+        user_id = await new_user(here)
+        key_id = (await here.directory.create_access_key(user_id, SECRET, NOW)).access_key_id
+        assert cache.held(key_id) is None
+        key, user = await cache.access_key(key_id), await cache.user(user_id)
+        assert cache.held(key_id) is None, "its account was not asked for"
+        account = await cache.account(ACCOUNT)
+        assert cache.held(key_id) == (key, account, user)
+        clock.seconds += limits.FRESHNESS_SECONDS
+        assert cache.held(key_id) is None
+
+
+async def test_a_key_is_not_held_any_more_after_a_change_to_it_or_to_its_owner(engine: SqliteEngine) -> None:
+    async with two_workers(engine) as (_, there, __, ___):
+        store = there
+        user_id = await new_user(store)
+        key_id = (await store.directory.create_access_key(user_id, SECRET, NOW)).access_key_id
+        cache = store.identities
+
+        async def is_held() -> bool:
+            await cache.account(ACCOUNT)
+            await cache.access_key(key_id)
+            await cache.user(user_id)
+            return cache.held(key_id) is not None
+
+        assert await is_held()
+        await store.directory.set_access_key_active(user_id, key_id, active=False)
+        assert cache.held(key_id) is None
+        assert await is_held()
+        await store.directory.update_user(user_id, path="/elsewhere/")
+        assert cache.held(key_id) is None
+
+
+async def test_a_root_key_is_held_without_a_user(engine: SqliteEngine) -> None:
+    async with two_workers(engine) as (here, _, cache, __):
+        key_id = (await here.directory.create_access_key(ACCOUNT, SECRET, NOW)).access_key_id
+        key, account = await cache.access_key(key_id), await cache.account(ACCOUNT)
+        assert cache.held(key_id) == (key, account, None)

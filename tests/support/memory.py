@@ -57,6 +57,14 @@ class MemoryIdentities:
         self.reads.append("access_key")
         return self.access_keys.get(access_key_id)
 
+    def held(self, access_key_id: str) -> tuple[AccessKey, Account, User | None] | None:
+        key = self.access_keys.get(access_key_id)
+        account = None if key is None else self.accounts.get(key.account_id)
+        if key is None or account is None:
+            return None
+        user = self.users.get(key.owner_id)
+        return None if user is None and key.owner_id != key.account_id else (key, account, user)
+
     async def user(self, user_id: str) -> User | None:
         self.reads.append("user")
         return self.users.get(user_id)

@@ -132,18 +132,21 @@ class Cache:
         return await self._find(self._accounts, account_id)
 
     async def access_key(self, access_key_id: str) -> AccessKey | None:
-        # Written out, as `user` is: these two are asked on every request.
-        if self._monotonic() < self._fresh_until:
-            held = self._access_keys.entries.get(access_key_id)
-            if held is not None:
-                return held
         return await self._find(self._access_keys, access_key_id)
 
+    def held(self, access_key_id: str) -> tuple[AccessKey, Account, User | None] | None:
+        if self._monotonic() >= self._fresh_until:
+            return None
+        key = self._access_keys.entries.get(access_key_id)
+        account = None if key is None else self._accounts.entries.get(key.account_id)
+        if key is None or account is None:
+            return None
+        if key.owner_id == key.account_id:
+            return key, account, None
+        user = self._users.entries.get(key.owner_id)
+        return None if user is None else (key, account, user)
+
     async def user(self, user_id: str) -> User | None:
-        if self._monotonic() < self._fresh_until:
-            held = self._users.entries.get(user_id)
-            if held is not None:
-                return held
         return await self._find(self._users, user_id)
 
     async def role(self, role: str) -> Role | None:

@@ -161,6 +161,12 @@ class IdentityReader(Protocol):
 
     async def access_key(self, access_key_id: str) -> AccessKey | None: ...
 
+    def held(self, access_key_id: str) -> tuple[AccessKey, Account, User | None] | None:
+        """The key with its account and its user (none of root), if each would be answered without waiting.
+
+        None says nothing: ask for each.
+        """
+
     async def user(self, user_id: str) -> User | None: ...
 
     async def role(self, role: str) -> Role | None:
