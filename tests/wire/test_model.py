@@ -67,7 +67,35 @@ def test_the_committed_models_hold_no_prose(distiller: ModuleType, service: str)
 
 
 def test_every_operation_of_the_three_services_is_there() -> None:
-    assert {service: len(model.load(service).operations) for service in SERVICES} == {"sts": 11, "iam": 180, "s3": 116}
+    assert {service: len(model.load(service).operations) for service in SERVICES} == {"sts": 12, "iam": 180, "s3": 116}
+
+
+def test_the_overlay_has_what_aws_announced_and_the_model_lacks(distiller: ModuleType) -> None:
+    overlay = json.loads((distiller.MODELS / "sts.overlay.json").read_text())
+    assert list(overlay["operations"]) == ["GetScopedCredentials"]
+    operation = model.load("sts").operations["GetScopedCredentials"]
+    assert operation.input is not None
+    assert list(operation.input.members) == ["Policy", "DurationSeconds", "MinimumSessionTokenSize"]
+    duration = operation.input.members["DurationSeconds"].shape
+    assert isinstance(duration, model.IntegerShape)
+    assert (duration.min, duration.max) == (1, 129_600)
+    assert {error.code for error in operation.errors} == {
+        "MalformedPolicyDocument",
+        "PackedPolicyTooLarge",
+        "RegionDisabledException",
+        "SessionDurationEscalationException",
+    }
+
+
+def test_an_overlay_never_replaces_what_the_model_has(
+    distiller: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sts.json", "sts.overlay.json"):
+        (tmp_path / name).write_bytes((distiller.MODELS / name).read_bytes())
+    monkeypatch.setattr(model, "_MODELS", tmp_path)
+    (tmp_path / "sts.overlay.json").write_text('{"operations": {"AssumeRole": {}}}')
+    with pytest.raises(ValueError, match="has what the model has by now"):
+        model.load.__wrapped__("sts")
 
 
 def test_a_service_is_loaded_once() -> None:

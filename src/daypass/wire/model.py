@@ -1,7 +1,7 @@
 """The published service models, as frozen values: operations, shapes, constraints, where each member travels.
 
-Owns reading wire/models/*.json (written by scripts/distill_models.py) and the reading of the models' patterns,
-which are Java's. What a protocol does with a shape is query's and s3's work.
+Owns reading wire/models/*.json (written by scripts/distill_models.py, but for overlays) and the reading of the models'
+patterns, which are Java's. What a protocol does with a shape is query's and s3's work.
 
 Source: AWS's service models for STS 2011-06-15, IAM 2010-05-08 and S3 2006-03-01, as botocore ships them.
 """
@@ -178,10 +178,20 @@ class Service:
 def load(name: ServiceName) -> Service:
     """The service of that name; read once.
 
+    An overlay, `<name>.overlay.json`, holds what AWS has announced and the distilled model lacks. It adds operations
+    and shapes and never replaces one: once AWS's model has them, loading fails until the overlay is taken away.
+
     Raises:
         FileNotFoundError: no such service was distilled.
+        ValueError: the overlay has what the model has too.
     """
     source = msgspec.json.decode((_MODELS / f"{name}.json").read_bytes())
+    overlay = _MODELS / f"{name}.overlay.json"
+    if overlay.exists():
+        for part, added in msgspec.json.decode(overlay.read_bytes()).items():
+            if source[part].keys() & added.keys():
+                raise ValueError(f"the overlay of `{name}` has what the model has by now")
+            source[part] |= added
     return _Linker(source["shapes"]).service(name, source)
 
 

@@ -33,6 +33,7 @@ from support.samples import sample
 STS = model.load("sts")
 IAM = model.load("iam")
 OPERATIONS = [(service, operation) for service in (STS, IAM) for operation in service.operations.values()]
+PUBLISHED = [row for row in OPERATIONS if row[1].name != "GetScopedCredentials"]  # announced; botocore lacks it
 REQUEST_ID = "e2de7fd1-2a86-4837-b15a-96fff1388061"
 EXPIRES = datetime(2026, 9, 30, 20, 43, 17, 999_999, tzinfo=UTC)
 FEDERATION_TOKEN = {
@@ -323,7 +324,7 @@ def _as_botocore_reads(models: dict[str, Any], service: Service, operation: Oper
     return parsed
 
 
-@pytest.mark.parametrize(("service", "operation"), OPERATIONS, ids=lambda value: value.name)
+@pytest.mark.parametrize(("service", "operation"), PUBLISHED, ids=lambda value: value.name)
 def test_botocore_reads_every_answer_as_it_was_meant(
     botocore_models: dict[str, Any], service: Service, operation: Operation
 ) -> None:
