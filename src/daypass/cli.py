@@ -16,6 +16,8 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "account": ("daypass.commands.account:account", "Make, list and close accounts, and attach control policies."),
     "serve": ("daypass.commands.serve:serve", "Serve STS, IAM and the S3 gateway on one port."),
     "token": ("daypass.commands.token:token", "Get narrowed, short-lived credentials for a federated user."),
+    "bucket": ("daypass.commands.bucket:bucket", "Adopt buckets that the backend has, and list all."),
+    "why": ("daypass.commands.why:why", "Say why a request was allowed or denied, from the audit log."),
     "policy": ("daypass.commands.policy:policy", "Check, explain and test policies; needs no server."),
     "check-proxy": (
         "daypass.commands.check_proxy:check_proxy",
