@@ -305,8 +305,16 @@ def _text_bytes(sealed_bytes: int) -> int:
     return (sealed_bytes + 2) // 3 * 4
 
 
-def _pack_narrowing(session: Session) -> tuple[bytes | None, bool]:
-    """(MessagePack of policy, ARNs and tags or None, whether it is deflated). The secret is never compressed."""
+def _further(session: Session) -> tuple[Any, ...]:
+    """What a session has beyond policies and tags, without the defaults at the end."""
+    if not (
+        session.context
+        or session.scope_policies
+        or session.mfa_authenticated
+        or session.source_identity
+        or session.transitive_tags
+    ):
+        return ()
     further: tuple[Any, ...] = (
         session.transitive_tags,
         session.source_identity,
@@ -316,6 +324,12 @@ def _pack_narrowing(session: Session) -> tuple[bytes | None, bool]:
     )
     while further and not further[-1]:
         further = further[:-1]
+    return further
+
+
+def _pack_narrowing(session: Session) -> tuple[bytes | None, bool]:
+    """(MessagePack of policy, ARNs and tags or None, whether it is deflated). The secret is never compressed."""
+    further = _further(session)
     if session.session_policy is None and not session.policy_arns and not session.tags and not further:
         return None, False
     packed = _encode((session.session_policy, session.policy_arns, session.tags, *further))

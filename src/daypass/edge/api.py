@@ -81,7 +81,7 @@ class Api:
         self, request: RawRequest, claim: Claim | SignatureFault | None, service: str, request_id: str
     ) -> Prepared:
         """The answer, whatever the request, to be given once `commit` has put it on record."""
-        trail = _Trail(request, request_id, service, claim.region if isinstance(claim, Claim) else "")
+        trail = _trail(request, request_id, service, claim.region if isinstance(claim, Claim) else "")
         try:
             body = await self._answer(request, claim, trail)
             response = RawResponse(200, _headers(trail, body), body)
@@ -113,7 +113,7 @@ class Api:
 
     def refuse(self, request: RawRequest, service: str, error: ServiceError, request_id: str) -> RawResponse:
         """The answer to a request that could not even be read."""
-        trail = _Trail(request, request_id, service, "")
+        trail = _trail(request, request_id, service, "")
         return self.commit([Prepared(trail, self._refused(error, trail))])[0]
 
     async def _answer(self, request: RawRequest, claim: Claim | SignatureFault | None, trail: _Trail) -> bytes:
@@ -193,36 +193,26 @@ class Api:
         return RawResponse(error.status, _headers(trail, body), body)
 
 
-class _Trail:
-    """What is known of a request so far, for the audit record."""
+class _Trail(msgspec.Struct, eq=False):
+    """What is known of a request so far, for the audit record.
 
-    __slots__ = (
-        "action",
-        "caller",
-        "check",
-        "decision",
-        "records",
-        "region",
-        "request",
-        "request_id",
-        "service",
-        "session_access_key_id",
-        "wants_json",
-    )
+    region: of the credential scope; empty if there is none.
+    """
 
-    def __init__(self, request: RawRequest, request_id: str, service: str, region: str) -> None:
-        """region: of the credential scope; empty if there is none."""
-        self.request = request
-        self.request_id = request_id
-        self.service = service
-        self.region = region
-        self.wants_json = _wants_json(request)
-        self.action: str | None = None
-        self.caller: Caller | Anonymous | None = None
-        self.check: Check | None = None
-        self.decision: Decision | None = None
-        self.session_access_key_id: str | None = None
-        self.records: list[AuditRecord] = []
+    request: RawRequest
+    request_id: str
+    service: str
+    region: str
+    wants_json: bool
+    records: list[AuditRecord]
+    action: str | None = None
+    caller: Caller | Anonymous | None = None
+    check: Check | None = None
+    decision: Decision | None = None
+    session_access_key_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"_Trail({self.request_id})"
 
     def record(self, *, error: str | None) -> AuditRecord:
         """error: the code answered. A request that no policy was asked about is "Refused" or, if it went on, needed
@@ -242,11 +232,16 @@ class _Trail:
             resource=None if check is None else check.resource,
             decision=outcome,
             decided_by=None if decision is None else decision.decided_by,
-            statements=() if decision is None else tuple([str(statement) for statement in decision.statements]),
+            statements=() if decision is None else tuple(map(str, decision.statements)),
             error=error,
             source_ip=self.request.source_ip,
             session_access_key_id=self.session_access_key_id,
         )
+
+
+def _trail(request: RawRequest, request_id: str, service: str, region: str) -> _Trail:
+    wants_json = request.named.get(b"accept") == b"application/json"
+    return _Trail(request, request_id, service, region, wants_json, [])
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -263,11 +258,8 @@ def _issued(result: Mapping[str, Any]) -> str | None:
 
 
 def _headers(trail: _Trail, body: bytes) -> Headers:
-    return (
-        *_request_id_headers(trail),
-        _JSON_TYPE if trail.wants_json else _XML_TYPE,
-        (b"Content-Length", b"%d" % len(body)),
-    )
+    kind, length = _JSON_TYPE if trail.wants_json else _XML_TYPE, (b"Content-Length", b"%d" % len(body))
+    return (*_request_id_headers(trail), kind, length)
 
 
 def _request_id_headers(trail: _Trail) -> Headers:
@@ -282,7 +274,3 @@ def _extended_request_id(trail: _Trail) -> bytes:
     milliseconds = int(trail.request.received.timestamp() * 1000)
     text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{trail.request_id[:8]}"
     return binascii.b2a_base64(text.encode(), newline=False)
-
-
-def _wants_json(request: RawRequest) -> bool:
-    return request.named.get(b"accept") == b"application/json"

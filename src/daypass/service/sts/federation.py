@@ -7,13 +7,12 @@ GetFederationToken".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from daypass import limits, names, token
 from daypass.errors import access_denied
 from daypass.service.actions import Check, Exchange, Ports
-from daypass.service.sts.issue import draw, issued
+from daypass.service.sts.issue import draw, issued, lifetime
 from daypass.service.sts.narrowing import check_policies, policy_arns, session_tags, tag_context
 from daypass.token import Session
 
@@ -41,7 +40,7 @@ async def get_federation_token(ports: Ports, exchange: Exchange) -> Mapping[str,
     seconds = parameters.get("DurationSeconds", limits.FEDERATION_TOKEN_SECONDS_DEFAULT)
     if caller.user is None:
         seconds = min(seconds, limits.ROOT_SESSION_SECONDS_MAX)
-    started = exchange.request.received.replace(microsecond=0)
+    begins, ends = lifetime(exchange.request.received, seconds)
 
     # 2. The narrowing.
     account_id = caller.account.account_id
@@ -57,8 +56,8 @@ async def get_federation_token(ports: Ports, exchange: Exchange) -> Mapping[str,
         secret=drawn.secret,
         name=parameters["Name"],
         issuer_id=account_id if caller.user is None else caller.user.user_id,
-        issued=started,
-        expires=started + timedelta(seconds=seconds),
+        issued=begins,
+        expires=ends,
         session_policy=policy,
         policy_arns=arns,
         tags=session_tags(parameters),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from daypass import names, token
@@ -17,6 +19,7 @@ from daypass.service.actions import Ports
 from daypass.service.sts.narrowing import packed_policy_too_large
 from daypass.token import Session, TokenTooLarge
 
+_MOMENTS_KEPT: Final = 64  # many sessions begin within a second, and end within another
 _SECRET_BYTES: Final = 30  # 40 characters of base64, as AWS's secret access keys have
 
 
@@ -34,6 +37,17 @@ def draw(ports: Ports, account_id: str) -> Drawn:
     access_key_id = names.make_id(names.TEMPORARY_KEY, account_id, entropy[: names.ID_ENTROPY_BYTES])
     secret = binascii.b2a_base64(entropy[names.ID_ENTROPY_BYTES : -token.SALT_BYTES], newline=False).decode("ascii")
     return Drawn(access_key_id, Secret(secret), entropy[-token.SALT_BYTES :])
+
+
+def lifetime(received: datetime, seconds: int) -> tuple[datetime, datetime]:
+    """When a session that was asked for then is issued and when it is over, in whole seconds."""
+    began = int(received.timestamp())
+    return _moment(began), _moment(began + seconds)
+
+
+@lru_cache(maxsize=_MOMENTS_KEPT)
+def _moment(epoch_seconds: int) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
 def issued(ports: Ports, session: Session, salt: bytes, parameters: Mapping[str, Any]) -> dict[str, Any]:

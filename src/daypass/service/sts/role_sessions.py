@@ -10,7 +10,7 @@ and concepts" (role chaining); the texts are AWS's, as public recordings have th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from daypass.errors import validation_error
 from daypass.names import Arn
 from daypass.service.actions import Check, ContextValue, Ports
 from daypass.service.ports import Role
-from daypass.service.sts.issue import draw, issued
+from daypass.service.sts.issue import draw, issued, lifetime
 from daypass.service.sts.narrowing import check_policies, policy_arns
 from daypass.token import Session
 
@@ -109,7 +109,7 @@ async def open_session(
     policy, arns = parameters.get("Policy"), policy_arns(parameters)
     await check_policies(ports, role.account_id, policy, arns)
     drawn = draw(ports, role.account_id)
-    started = started.replace(microsecond=0)
+    begins, ends = lifetime(started, seconds)
     session = Session(
         kind=token.ROLE_SESSION,
         account_id=role.account_id,
@@ -117,8 +117,8 @@ async def open_session(
         secret=drawn.secret,
         name=name,
         issuer_id=role.role_id,
-        issued=started,
-        expires=started + timedelta(seconds=seconds),
+        issued=begins,
+        expires=ends,
         session_policy=policy,
         policy_arns=arns,
         tags=marks.tags,

@@ -203,9 +203,13 @@ def _read_header_claim(request: RawRequest, authorization: str) -> Claim:
     # 5. The credential and its scope.
     if scope is None:
         raise source.fault(Fault.HEADER_CREDENTIAL, {"Credential": shown(credential)})
-    payload_hash = _header(request, b"x-amz-content-sha256")
-    if payload_hash is None and source.service == "s3":
+    payload_hash = session_token = None
+    if b"x-amz-content-sha256" in request.named:
+        payload_hash = _header(request, b"x-amz-content-sha256")
+    elif source.service == "s3":
         raise source.fault(Fault.CONTENT_HASH_ABSENT)
+    if b"x-amz-security-token" in request.named:
+        session_token = _header(request, b"x-amz-security-token")
     access_key_id, day, region, service, terminator = scope
     return Claim(
         location="header",
@@ -219,7 +223,7 @@ def _read_header_claim(request: RawRequest, authorization: str) -> Claim:
         amz_date=date if len(date) == 16 else amz_date(request_time),
         request_time=request_time,
         expires_seconds=None,
-        session_token=_header(request, b"x-amz-security-token"),
+        session_token=session_token,
         declared_payload_hash=payload_hash,
     )
 
