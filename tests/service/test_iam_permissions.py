@@ -66,6 +66,7 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
             tags={"Team": "blue"},
             created=NOW,
         )
+        await directory.create_instance_profile(ACCOUNT, "box", path="/app/", tags={"Team": "blue"}, created=NOW)
         await directory.create_group(ACCOUNT, "crew", path="/ops/", created=NOW)
         account = await store.identities.account(ACCOUNT)
         assert account is not None
@@ -113,6 +114,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
             PermissionsBoundary=policy_arn("readers", "/team/"),
             Tags=[{"Key": "Team", "Value": "blue"}],
         )
+        iam.create_instance_profile(InstanceProfileName="box", Path="/app/", Tags=[{"Key": "Team", "Value": "blue"}])
         iam.create_group(GroupName="crew", Path="/ops/")
         iam.create_open_id_connect_provider(Url="https://idp.example.com/realm")
         iam.create_saml_provider(Name="corporate", SAMLMetadataDocument=metadata(signer()))

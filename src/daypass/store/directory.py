@@ -6,10 +6,12 @@ from daypass.store.access_keys import AccessKeys
 from daypass.store.account_settings import AccountSettings
 from daypass.store.accounts import Accounts
 from daypass.store.buckets import Buckets
+from daypass.store.details import Details
 from daypass.store.entity_tags import EntityTags
 from daypass.store.groups import Groups
 from daypass.store.identities import Identities
 from daypass.store.inline_policies import InlinePolicies
+from daypass.store.instance_profiles import InstanceProfiles
 from daypass.store.login_profiles import LoginProfiles
 from daypass.store.mfa_counters import MfaCounters
 from daypass.store.mfa_devices import MfaDevices
@@ -27,11 +29,13 @@ class SqlDirectory(
     Policies,
     Groups,
     Roles,
+    InstanceProfiles,
     LoginProfiles,
     MfaDevices,
     MfaCounters,
     AccountSettings,
     EntityTags,
+    Details,
     Providers,
     Buckets,
     Identities,

@@ -16,10 +16,12 @@ from typing import Final
 from daypass.service.actions import Action
 from daypass.service.iam import (
     access_keys,
+    account_details,
     attachments,
     boundaries,
     groups,
     inline_policies,
+    instance_profiles,
     oidc_providers,
     policies,
     policy_versions,
@@ -64,6 +66,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     **groups.ACTIONS,
     **boundaries.actions(USER),
     **boundaries.actions(ROLE),
+    **instance_profiles.ACTIONS,
+    **account_details.ACTIONS,
     "CreatePolicy": Action(policies.create_policy, policies.create_policy_checks),
     "GetPolicy": Action(policies.get_policy, on_policy("iam:GetPolicy")),
     "ListPolicies": Action(policies.list_policies, policies.list_policies_checks),

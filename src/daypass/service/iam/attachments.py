@@ -1,6 +1,6 @@
 """Which managed policies are attached to which users, roles and groups.
 
-Source: IAM API Reference; Service Authorization Reference for iam:PolicyARN and iam:PermissionsBoundary.
+Source: IAM API Reference; Service Authorization Reference for iam:PolicyARN.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from daypass.service.iam.targets import (
     Checks,
     Kind,
     account_id,
-    boundary_context,
     check_arn,
-    find_target,
     on_target,
     require_policy,
     require_target,
@@ -53,8 +51,7 @@ def _with_policy_arn(kind: Kind, action: str) -> Checks:
 
     async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
         arn = check_arn(exchange)
-        context = {"iam:policyarn": arn} | boundary_context(await find_target(kind, ports, exchange))
-        return (await target_check(kind, ports, exchange, action, context),)
+        return (await target_check(kind, ports, exchange, action, {"iam:policyarn": arn}),)
 
     return checks
 

@@ -18,7 +18,7 @@ from daypass.service.iam.targets import (
     Kind,
     account_id,
     check_arn,
-    on_bounded_target,
+    on_target,
     require_target,
     target_check,
 )
@@ -34,7 +34,7 @@ def actions(kind: Kind) -> dict[str, Action]:
     put, remove = f"Put{kind.noun}PermissionsBoundary", f"Delete{kind.noun}PermissionsBoundary"
     return {
         put: Action(partial(_put, kind), _with_new_boundary(kind, f"iam:{put}")),
-        remove: Action(partial(_delete, kind), on_bounded_target(kind, f"iam:{remove}")),
+        remove: Action(partial(_delete, kind), on_target(kind, f"iam:{remove}")),
     }
 
 

@@ -23,6 +23,11 @@ _STATUSES: Final = {
     "DeleteConflict": 409,
     "InvalidInput": 400,
     "MalformedPolicyDocument": 400,
+    "PasswordPolicyViolation": 400,
+    "InvalidUserType": 400,
+    "InvalidAuthenticationCode": 403,
+    "ReportNotPresent": 410,
+    "ReportExpired": 410,
 }
 
 _CODES: Final[dict[type[DirectoryError], str]] = {
@@ -38,19 +43,32 @@ _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (NotFound, Entity.ACCESS_KEY): "The Access Key with id {access_key_id} cannot be found.",
     (NotFound, Entity.GROUP): "The group with name {group} cannot be found.",
     (NotFound, Entity.ROLE): "The role with name {role} cannot be found.",
+    (NotFound, Entity.INSTANCE_PROFILE): "Instance Profile {profile} cannot be found.",
+    (NotFound, Entity.PROFILE_ROLE): "Role {role} in Instance Profile {profile} cannot be found.",
     (NotFound, Entity.INLINE_POLICY): "The {kind} policy with name {policy} cannot be found.",
     (NotFound, Entity.MANAGED_POLICY): "Policy {arn} {missing}",
     (NotFound, Entity.POLICY_VERSION): "Policy {arn} {missing}",
     (NotFound, Entity.ATTACHMENT): "Policy {arn} was not found.",
     (NotFound, Entity.BOUNDARY): "Scope ARN: {boundary} does not exist or is not attachable.",
+    (NotFound, Entity.LOGIN_PROFILE): "Login Profile for User {user} cannot be found.",
+    (NotFound, Entity.MFA_DEVICE): "MFA Device with serial number {serial_number} does not exist.",
+    (AlreadyExists, Entity.LOGIN_PROFILE): "Login Profile for user {user} already exists.",
+    (AlreadyExists, Entity.MFA_DEVICE): "{taken}",
+    (AlreadyExists, Entity.ALIAS): "The account alias {alias} already exists.",
     (AlreadyExists, Entity.USER): "User with name {new_name} already exists.",
     (AlreadyExists, Entity.GROUP): "Group with name {new_name} already exists.",
     (AlreadyExists, Entity.ROLE): "Role with name {new_name} already exists.",
+    (AlreadyExists, Entity.INSTANCE_PROFILE): "Instance Profile {new_name} already exists.",
     (AlreadyExists, Entity.MANAGED_POLICY): "A policy called {policy} already exists. Duplicate names are not allowed.",
     (LimitReached, Entity.USER): f"Cannot exceed quota for UsersPerAccount: {limits.USERS_PER_ACCOUNT}",
     (LimitReached, Entity.ROLE): f"Cannot exceed quota for RolesPerAccount: {limits.ROLES_PER_ACCOUNT}",
+    (LimitReached, Entity.MFA_DEVICE): "Cannot exceed quota for {quota}",
     (LimitReached, Entity.GROUP): f"Cannot exceed quota for GroupsPerAccount: {limits.GROUPS_PER_ACCOUNT}",
     (LimitReached, Entity.MEMBERSHIP): f"Cannot exceed quota for GroupsPerUser: {limits.GROUPS_PER_USER}",
+    (LimitReached, Entity.INSTANCE_PROFILE): (
+        f"Cannot exceed quota for InstanceProfilesPerAccount: {limits.INSTANCE_PROFILES_PER_ACCOUNT}"
+    ),
+    (LimitReached, Entity.PROFILE_ROLE): "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
     (LimitReached, Entity.ACCESS_KEY): f"Cannot exceed quota for AccessKeysPerUser: {limits.ACCESS_KEYS_PER_USER}",
     (LimitReached, Entity.INLINE_POLICY): "Maximum policy size of {inline_chars} bytes exceeded for {kind} {holder}",
     (LimitReached, Entity.MANAGED_POLICY): (
@@ -65,7 +83,10 @@ _TEXTS: Final[dict[tuple[type[DirectoryError], Entity], str]] = {
     (StillInUse, Entity.ATTACHMENT): "{attached}",
     (StillInUse, Entity.INLINE_POLICY): "Cannot delete entity, must delete policies first.",
     (StillInUse, Entity.INSTANCE_PROFILE): "Cannot delete entity, must remove roles from instance profile first.",
+    (StillInUse, Entity.PROFILE_ROLE): "Cannot delete entity, must remove roles from instance profile first.",
     (StillInUse, Entity.MEMBERSHIP): "Cannot delete entity, must remove users from group first.",
+    (StillInUse, Entity.LOGIN_PROFILE): "Cannot delete entity, must delete login profile first.",
+    (StillInUse, Entity.MFA_DEVICE): "Cannot delete entity, must delete MFA device first.",
     (StillInUse, Entity.ACCESS_KEY): "Cannot delete entity, must delete access keys first.",
     (StillInUse, Entity.POLICY_VERSION): (
         "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
@@ -88,8 +109,8 @@ def worded(**names: str) -> Iterator[None]:
         raise refusal(_CODES[type(error)], text) from None
 
 
-def refusal(code: str, text: str) -> ServiceError:
-    """code: one of _STATUSES."""
+def refusal(code: str, text: str | None) -> ServiceError:
+    """code: one of _STATUSES. text: None where AWS sends none."""
     return ServiceError(code, _STATUSES[code], text)
 
 

@@ -1,6 +1,6 @@
 """Inline policies of users, roles and groups: the same four actions for each kind.
 
-Source: IAM API Reference; Service Authorization Reference for iam:PermissionsBoundary.
+Source: IAM API Reference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from daypass.service.actions import Action, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.documents import check_document, encoded, quota_size
 from daypass.service.iam.faults import worded
-from daypass.service.iam.targets import Kind, on_bounded_target, on_target, require_target
+from daypass.service.iam.targets import Kind, on_target, require_target
 from daypass.service.ports import Entity, NotFound
 
 Result = Mapping[str, Any]
@@ -23,10 +23,10 @@ def actions(kind: Kind) -> dict[str, Action]:
     """The rows of ACTIONS for one kind, such as PutUserPolicy."""
     noun = kind.noun
     return {
-        f"Put{noun}Policy": Action(partial(_put, kind), on_bounded_target(kind, f"iam:Put{noun}Policy")),
+        f"Put{noun}Policy": Action(partial(_put, kind), on_target(kind, f"iam:Put{noun}Policy")),
         f"Get{noun}Policy": Action(partial(_get, kind), on_target(kind, f"iam:Get{noun}Policy")),
         f"List{noun}Policies": Action(partial(_list, kind), on_target(kind, f"iam:List{noun}Policies")),
-        f"Delete{noun}Policy": Action(partial(_delete, kind), on_bounded_target(kind, f"iam:Delete{noun}Policy")),
+        f"Delete{noun}Policy": Action(partial(_delete, kind), on_target(kind, f"iam:Delete{noun}Policy")),
     }
 
 

@@ -46,13 +46,13 @@ async def create_policy(ports: Ports, exchange: Exchange) -> Result:
             created=exchange.request.received,
         )
     tags = {"Tags": tagging.tag_list(policy.tags)} if policy.tags else {}
-    return {"Policy": _policy(policy) | tags}
+    return {"Policy": policy_of(policy) | tags}
 
 
 async def get_policy(ports: Ports, exchange: Exchange) -> Result:
     policy = await require_policy(ports, exchange)
     whole = {"Description": policy.description, "Tags": tagging.tag_list(policy.tags)}
-    return {"Policy": _policy(policy) | whole}
+    return {"Policy": policy_of(policy) | whole}
 
 
 async def list_policies_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -79,7 +79,7 @@ async def list_policies(ports: Ports, exchange: Exchange) -> Result:
             account_id(exchange), after=after, limit=limit - len(found), **chosen
         )
     shown, more = pages.page_of_names(parameters, found, _place)
-    return {"Policies": [_policy(policy) for policy in shown], **more}
+    return {"Policies": [policy_of(policy) for policy in shown], **more}
 
 
 def usage_filter(parameters: Mapping[str, Any]) -> Usage | None:
@@ -141,7 +141,7 @@ def check_managed_document(text: str) -> None:
         raise refusal("LimitExceeded", f"Cannot exceed quota for PolicySize: {limits.MANAGED_POLICY_CHARS}")
 
 
-def _policy(policy: PolicyRecord) -> dict[str, Any]:
+def policy_of(policy: PolicyRecord) -> dict[str, Any]:
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.policy_id,

@@ -40,7 +40,7 @@ async def get_policy_version(ports: Ports, exchange: Exchange) -> Result:
     version = await ports.directory.find_policy_version(policy.arn, version_id)
     if version is None:
         raise no_such_policy(policy.arn, missing)
-    return {"PolicyVersion": {"Document": encoded(version.document)} | _version(version)}
+    return {"PolicyVersion": with_document(version)}
 
 
 async def list_policy_versions(ports: Ports, exchange: Exchange) -> Result:
@@ -70,6 +70,10 @@ async def delete_policy_version(ports: Ports, exchange: Exchange) -> Result:
 
 def _newest_first(version: PolicyVersionRecord) -> str:
     return f"{10**12 - int(version.version_id.removeprefix('v')):012}"
+
+
+def with_document(version: PolicyVersionRecord) -> dict[str, Any]:
+    return {"Document": encoded(version.document)} | _version(version)
 
 
 def _version(version: PolicyVersionRecord) -> dict[str, Any]:

@@ -51,14 +51,14 @@ async def create_role(ports: Ports, exchange: Exchange) -> Result:
             tags=tagging.tags_of(parameters),
             created=exchange.request.received,
         )
-    (made,) = await _with_trust(ports, [role])
+    (made,) = await with_trust(ports, [role])
     return {"Role": made | boundaries.shown(role.boundary) | _tags(role)}
 
 
 async def get_role(ports: Ports, exchange: Exchange) -> Result:
     role = await require_role(ports, exchange)
-    (found,) = await _with_trust(ports, [role])
-    return {"Role": found | _settings(role) | boundaries.shown(role.boundary) | _last_used(role) | _tags(role)}
+    (found,) = await with_trust(ports, [role])
+    return {"Role": found | _settings(role) | boundaries.shown(role.boundary) | last_used(role) | _tags(role)}
 
 
 async def list_roles_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -76,7 +76,7 @@ async def list_roles(ports: Ports, exchange: Exchange) -> Result:
         limit=pages.max_items(parameters) + 1,
     )
     shown, more = pages.page_of_names(parameters, found, lambda role: role.name)
-    roles = [whole | _settings(role) for role, whole in zip(shown, await _with_trust(ports, shown), strict=True)]
+    roles = [whole | _settings(role) for role, whole in zip(shown, await with_trust(ports, shown), strict=True)]
     return {"Roles": roles, **more}
 
 
@@ -97,7 +97,7 @@ async def update_role_description(ports: Ports, exchange: Exchange) -> Result:
     description = exchange.parameters["Description"]
     with worded(role=role.name):
         await ports.directory.update_role(role.role_id, description=description)
-    (found,) = await _with_trust(ports, [role])
+    (found,) = await with_trust(ports, [role])
     return {"Role": found | {"Description": description}}
 
 
@@ -146,7 +146,7 @@ async def list_role_tags(ports: Ports, exchange: Exchange) -> Result:
     return {"Tags": shown, **more}
 
 
-async def _with_trust(ports: Ports, roles: Sequence[RoleRecord]) -> list[dict[str, Any]]:
+async def with_trust(ports: Ports, roles: Sequence[RoleRecord]) -> list[dict[str, Any]]:
     """What every answer has of a role."""
     trust = await role_trust.shown(ports.directory, roles)
     return [
@@ -168,7 +168,7 @@ def _settings(role: RoleRecord) -> dict[str, Any]:
     return description | {"MaxSessionDuration": role.max_session_seconds}
 
 
-def _last_used(role: RoleRecord) -> dict[str, Any]:
+def last_used(role: RoleRecord) -> dict[str, Any]:
     if role.last_used is None:
         return {"RoleLastUsed": {}}
     region = {} if role.last_region is None else {"Region": role.last_region}

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 from daypass import limits, names
 from daypass.errors import validation_error
 from daypass.names import Arn
+from daypass.policy.catalog import actions
 from daypass.service.actions import Check, ContextValue, Exchange, Ports
 from daypass.service.iam import tagging
 from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, refusal, worded
@@ -25,6 +26,7 @@ Checks = Callable[[Ports, Exchange], Awaitable[Sequence[Check]]]  # the `checks`
 _Found = TypeVar("_Found")
 
 _TYPE: Final = "policy/"
+_BOUNDARY_KEY: Final = "iam:permissionsboundary"
 
 
 class Target(Protocol):
@@ -136,7 +138,7 @@ async def require_target(kind: Kind, ports: Ports, exchange: Exchange) -> Target
 async def target_check(
     kind: Kind, ports: Ports, exchange: Exchange, action: str, context: Mapping[str, ContextValue] | None = None
 ) -> Check:
-    """The check of an action on the target that the call is about."""
+    """The check of an action on the target that the call is about, with the target's own condition keys."""
     target = await find_target(kind, ports, exchange)
     resource = kind.arn(account_id(exchange), "/", exchange.parameters[kind.parameter])
     return _check(action, resource, target, context)
@@ -146,12 +148,11 @@ def _check(action: str, missing: str, target: Target | None, context: Mapping[st
     """missing: the resource if there is no target."""
     if target is None:
         return Check(action, missing, dict(context or {}))
-    return Check(action, target.arn, tagging.resource_context(target.tags, "aws", "iam") | dict(context or {}))
-
-
-def boundary_context(target: Target | None) -> dict[str, ContextValue]:
-    """iam:PermissionsBoundary, of an action that changes what the target may do."""
-    return {} if target is None or target.boundary is None else {"iam:permissionsboundary": target.boundary}
+    own = tagging.resource_context(target.tags, "aws", "iam")
+    known = actions("iam").get(action.removeprefix("iam:").lower())
+    if target.boundary is not None and known is not None and known.has_key(_BOUNDARY_KEY):
+        own[_BOUNDARY_KEY] = target.boundary
+    return Check(action, target.arn, own | dict(context or {}))
 
 
 def on_target(kind: Kind, action: str) -> Checks:
@@ -159,16 +160,6 @@ def on_target(kind: Kind, action: str) -> Checks:
 
     async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
         return (await target_check(kind, ports, exchange, action),)
-
-    return checks
-
-
-def on_bounded_target(kind: Kind, action: str) -> Checks:
-    """As on_target, of an action that changes what the target may do: its permissions boundary can be asked for."""
-
-    async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-        context = boundary_context(await find_target(kind, ports, exchange))
-        return (await target_check(kind, ports, exchange, action, context),)
 
     return checks
 

@@ -40,7 +40,7 @@ async def create_user(ports: Ports, exchange: Exchange) -> Result:
             created=exchange.request.received,
             boundary=boundaries.of_call(exchange),
         )
-    return {"User": _user(user) | boundaries.shown(user.boundary) | _tags(user)}
+    return {"User": user_of(user) | boundaries.shown(user.boundary) | _tags(user)}
 
 
 async def get_user(ports: Ports, exchange: Exchange) -> Result:
@@ -55,7 +55,7 @@ async def get_user(ports: Ports, exchange: Exchange) -> Result:
                 "CreateDate": account.created,
             }
         }
-    return {"User": _user(user) | boundaries.shown(user.boundary) | _tags(user)}
+    return {"User": user_of(user) | boundaries.shown(user.boundary) | _tags(user)}
 
 
 async def list_users_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -73,7 +73,7 @@ async def list_users(ports: Ports, exchange: Exchange) -> Result:
         limit=pages.max_items(parameters) + 1,
     )
     shown, more = pages.page_of_names(parameters, found, lambda user: user.name)
-    return {"Users": [_user(user) for user in shown], **more}
+    return {"Users": [user_of(user) for user in shown], **more}
 
 
 async def update_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -133,7 +133,7 @@ async def list_user_tags(ports: Ports, exchange: Exchange) -> Result:
     return {"Tags": shown, **more}
 
 
-def _user(user: UserRecord) -> dict[str, Any]:
+def user_of(user: UserRecord) -> dict[str, Any]:
     return {
         "Path": user.path,
         "UserName": user.name,

@@ -12,6 +12,7 @@ from daypass.service.ports.account_settings import (
 from daypass.service.ports.accounts import AccountRecord, ControlPolicyRecord
 from daypass.service.ports.buckets import BucketRecord
 from daypass.service.ports.credentials import LastUse, LoginProfile, MfaDeviceRecord, UseLog
+from daypass.service.ports.details import EntityPolicies
 from daypass.service.ports.directory import Directory
 from daypass.service.ports.documents import DocumentRefused, Documents, DocumentUnreachable
 from daypass.service.ports.errors import (
@@ -63,6 +64,7 @@ __all__ = [
     "DocumentUnreachable",
     "Documents",
     "Entity",
+    "EntityPolicies",
     "Entropy",
     "GroupRecord",
     "IdentityReader",

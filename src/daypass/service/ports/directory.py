@@ -8,6 +8,7 @@ from daypass.service.ports.account_settings import AccountSettings
 from daypass.service.ports.accounts import Accounts
 from daypass.service.ports.buckets import Buckets
 from daypass.service.ports.credentials import Credentials
+from daypass.service.ports.details import Details
 from daypass.service.ports.groups import Groups
 from daypass.service.ports.policies import Policies
 from daypass.service.ports.providers import Providers
@@ -17,7 +18,7 @@ from daypass.service.ports.users import Users
 
 
 class Directory(
-    Accounts, AccountSettings, Users, Policies, Groups, Roles, Tags, Credentials, Providers, Buckets, Protocol
+    Accounts, AccountSettings, Users, Policies, Groups, Roles, Tags, Details, Credentials, Providers, Buckets, Protocol
 ):
     """Writes and lists for IAM and the gateway, straight from the store.
 

@@ -23,6 +23,7 @@ class Entity(StrEnum):
     MEMBERSHIP = "group membership"
     ROLE = "role"
     INSTANCE_PROFILE = "instance profile"
+    PROFILE_ROLE = "role in an instance profile"
     BOUNDARY = "permissions boundary"
     LOGIN_PROFILE = "login profile"
     MFA_DEVICE = "MFA device"

@@ -100,7 +100,28 @@ class Roles(Protocol):
     async def delete_role(self, role_id: str) -> None:
         """Raises NotFound(ROLE), StillInUse(INSTANCE_PROFILE | ATTACHMENT | INLINE_POLICY)."""
 
-    # --- both ---
-
     async def find_arns(self, entity_ids: Iterable[str]) -> dict[str, str]:
         """Unique id → ARN of each of these users and roles that exists, in whatever account."""
+
+    # --- instance profiles ---
+
+    async def create_instance_profile(
+        self, account_id: str, name: str, *, path: str, tags: Mapping[str, str], created: datetime
+    ) -> InstanceProfileRecord:
+        """Raises AlreadyExists(INSTANCE_PROFILE), LimitReached(INSTANCE_PROFILE | TAG)."""
+
+    async def find_instance_profile(self, account_id: str, name: str) -> InstanceProfileRecord | None: ...
+
+    async def list_instance_profiles(
+        self, account_id: str, *, path_prefix: str = "/", role_id: str | None = None, after: str = "", limit: int
+    ) -> list[InstanceProfileRecord]:
+        """role_id: those that the role is in."""
+
+    async def delete_instance_profile(self, instance_profile_id: str) -> None:
+        """Raises NotFound(INSTANCE_PROFILE), StillInUse(PROFILE_ROLE)."""
+
+    async def add_role_to_instance_profile(self, instance_profile_id: str, role_id: str) -> None:
+        """Raises NotFound(INSTANCE_PROFILE | ROLE), LimitReached(PROFILE_ROLE): one is in it."""
+
+    async def remove_role_from_instance_profile(self, instance_profile_id: str, role_id: str) -> None:
+        """Raises NotFound(INSTANCE_PROFILE | PROFILE_ROLE)."""
