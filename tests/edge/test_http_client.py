@@ -305,6 +305,18 @@ def test_a_reader_who_is_slow_holds_the_peer_back_and_not_the_bytes(monkeypatch:
     with_peer(talk, work)
 
 
+def test_a_connection_whose_reader_was_held_back_to_the_end_reads_its_next_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "UPSTREAM_BUFFER_BYTES", 2)
+    monkeypatch.setattr(limits, "UPSTREAM_IDLE_SECONDS", 1)
+
+    async def work(pool: Pool) -> None:
+        assert [await ask(pool) for _ in range(2)] == [(200, b"hello")] * 2
+
+    assert len(with_peer(answering(HELLO, HELLO), work)) == 1
+
+
 def test_no_more_connections_than_allowed_and_no_endless_wait_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "UPSTREAM_CONNECTIONS", 2)
     monkeypatch.setattr(limits, "UPSTREAM_QUEUE_SECONDS", 0.1)

@@ -129,9 +129,7 @@ class Connection(asyncio.Protocol):
                 yield piece
             if self._is_whole:
                 return
-            if self._reads_no_more and self._transport is not None and self._fault is None:
-                self._reads_no_more = False
-                self._transport.resume_reading()
+            self._read_on()
             await self._wait()
 
     def whole_body(self) -> bytes | None:
@@ -150,6 +148,7 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         """Between two exchanges: whatever comes now is no answer."""
         self._parser = None
+        self._read_on()
         self.is_used = True
         self.idle_since = self._loop.time()
 
@@ -165,6 +164,11 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """At once, whatever is under way."""
         self._fail("closed")
+
+    def _read_on(self) -> None:
+        if self._reads_no_more and self._transport is not None and self._fault is None:
+            self._reads_no_more = False
+            self._transport.resume_reading()
 
     # ---- waiting ----
 
