@@ -19,6 +19,7 @@ from daypass.edge.backends import Backends, ChosenBackend
 from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
+from daypass.edge.turn import Turn
 from daypass.edge.upstream import Upstream
 from daypass.service import iam, sts
 from daypass.service.actions import Ports
@@ -45,6 +46,7 @@ class Daypass:
         self._settings = settings
         self._running = AsyncExitStack()
         self._application: Application | None = None
+        self._turn: Turn | None = None
         self._asked: DecisionListener | None = None
         self._console: Console | None = None
 
@@ -59,6 +61,13 @@ class Daypass:
             await self._lifespan(receive, send)
         else:
             raise RuntimeError("Daypass was asked before it had started; serve it with lifespan events on")
+
+    def turn_of(self, server: tuple[str, int | None] | None) -> Turn | None:
+        """What answers small control-plane requests to that listener without ASGI (edge.control_protocol); None: nothing
+        does."""
+        if self._asked is not None and self._asked.is_meant({"server": server}):
+            return None
+        return self._turn
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -157,6 +166,8 @@ class Daypass:
             s3_domains=settings.s3_domains,
             trusted_proxies=settings.trusted_proxies,
         )
+        if not settings.trusted_proxies:  # whose word about the client's address the turn does not read
+            self._turn = Turn(api=api, entropy=entropy, now=utc_now, s3_domains=settings.s3_domains)
         _quiet_the_collector()
         return application
 
