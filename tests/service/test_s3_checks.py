@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from daypass.names import Secret
-from daypass.policy import Policy, PolicyKind
+from daypass.policy import Policy, PolicyKind, PolicySet
 from daypass.service import s3_checks
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Caller
@@ -76,6 +78,34 @@ def test_a_call_asks_for_each_permission_it_needs(
     method: str, target: str, headers: dict[str, str], expected: list[tuple[str, str]]
 ) -> None:
     assert asked(method, target, headers) == expected
+
+
+def test_a_copy_asks_for_its_source_by_itself() -> None:
+    copy = exchange("PUT", "/bucket/k", {"x-amz-copy-source": "other/a%20b"})
+    assert copy.source is not None
+    check = s3_checks.source_check(copy, copy.source)
+    assert (check.action, check.resource) == ("s3:GetObject", "arn:aws:s3:::other/a b")
+    versioned = exchange("PUT", "/bucket/k", {"x-amz-copy-source": "other/k?versionId=3"})
+    assert versioned.source is not None
+    check = s3_checks.source_check(versioned, versioned.source)
+    assert (check.action, check.context["s3:versionid"]) == ("s3:GetObjectVersion", "3")
+
+
+@pytest.mark.parametrize("source", ["other/k", "/other/k", "other%2Fk", "other/k?versionId=3"])
+def test_a_copys_source_is_one_condition_key_however_it_is_spelled(source: str) -> None:
+    """Else a Deny of a source could be evaded by a slash or a version."""
+    assert context("PUT", "/bucket/k", {"x-amz-copy-source": source})["s3:x-amz-copy-source"] == "other/k"
+
+
+def test_what_a_document_says_is_a_condition_key() -> None:
+    tags = b"<Tagging><TagSet><Tag><Key>Team</Key><Value>red</Value></Tag></TagSet></Tagging>"
+    found = context("PUT", "/bucket/k?tagging", document=tags)
+    assert (found["s3:requestobjecttag/team"], found["s3:requestobjecttagkeys"]) == ("red", ("Team",))
+    until = b"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2026-01-03T12:00:00Z</RetainUntilDate></Retention>"
+    found = context("PUT", "/bucket/k?retention", document=until)
+    assert (found["s3:object-lock-mode"], found["s3:object-lock-remaining-retention-days"]) == ("GOVERNANCE", "2")
+    hold = b"<LegalHold><Status>ON</Status></LegalHold>"
+    assert context("PUT", "/bucket/k?legal-hold", document=hold)["s3:object-lock-legal-hold"] == "ON"
 
 
 # ---- condition keys ----------------------------------------------------------------------------------------
@@ -215,6 +245,9 @@ class NoAudit:
     def write(self, record: AuditRecord) -> None:
         raise AssertionError("nothing is decided here")
 
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        raise AssertionError("nothing is decided here")
+
 
 def test_an_objects_tags_are_asked_for_wherever_a_policy_speaks_of_them() -> None:
     """Left out, a Deny on a tag would never match."""
@@ -231,6 +264,16 @@ def test_an_objects_tags_are_asked_for_wherever_a_policy_speaks_of_them() -> Non
     )
     with_policy = replace(BUCKET, policy=Policy.parse(of_bucket, PolicyKind.RESOURCE, id="b"))
     assert tags_are_asked_for(ROOT, bucket=with_policy)
+
+
+def test_a_policy_of_every_kind_counts_when_it_speaks_of_an_objects_tags() -> None:
+    speaking = Policy.parse(TAG_POLICY, PolicyKind.IDENTITY, id="p")
+    plain = Policy.parse(PLAIN_POLICY, PolicyKind.IDENTITY, id="p")
+    assert not s3_checks.speaks_of_object_tags(PolicySet(identity=(plain,), boundary=plain))
+    for kind in fields(PolicySet):
+        for policies in (speaking, (plain, speaking), ((plain,), (plain, speaking))):
+            shaped: dict[str, Any] = {kind.name: policies}
+            assert s3_checks.speaks_of_object_tags(PolicySet(**shaped)), kind.name
 
 
 def test_an_objects_tags_are_not_asked_for_where_no_object_is_read() -> None:

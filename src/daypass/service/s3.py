@@ -150,7 +150,10 @@ class S3Access:
         """Whether a decision about one of these actions in the bucket depends on tags that only the backend knows."""
         if bucket is None or not any(has_object_tags(action) for action in actions):
             return False
-        return speaks_of_object_tags(await self._authorizer.policies(exchange.caller, bucket.policy))
+        in_force = await self._authorizer.policies(
+            exchange.caller, bucket.policy, resource_account=bucket.account_id, service="s3"
+        )
+        return speaks_of_object_tags(in_force)
 
     async def _decide(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> tuple[Request, Decision]:
         question, decision = await self._authorizer.decide(

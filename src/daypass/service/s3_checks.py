@@ -9,17 +9,16 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import lru_cache
-from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from daypass import limits
 from daypass.errors import ServiceError
 from daypass.names import bucket_arn, object_arn
-from daypass.policy import PolicySet
+from daypass.policy import Policy, PolicySet
 from daypass.policy.catalog import actions
 from daypass.service import s3_documents
 from daypass.service.actions import Check, ContextValue
@@ -261,10 +260,16 @@ def has_object_tags(action: str) -> bool:
 def speaks_of_object_tags(policies: PolicySet) -> bool:
     """Whether a policy in force asks about the tags that an object has. Only the backend knows those; were they
     left out, a Deny on a tag would never match."""
-    single = [policy for policy in (policies.boundary, policies.resource) if policy is not None]
-    levels = (*(policies.service_control or ()), *(policies.resource_control or ()), *(policies.scope or ()))
-    every = chain(policies.identity, policies.session or (), single, *levels)
-    return any(_speaks_of_object_tags(policy.text) for policy in every)
+    # Whatever kinds of policy a set has: one that were forgotten here would be a Deny that is not enforced.
+    return any(_asks(getattr(policies, kind.name)) for kind in fields(policies))
+
+
+def _asks(policies: Policy | Iterable[Any] | None) -> bool:
+    if policies is None:
+        return False
+    if isinstance(policies, Policy):
+        return _speaks_of_object_tags(policies.text)
+    return any(_asks(one) for one in policies)
 
 
 @lru_cache(limits.SESSIONS_CACHED)
