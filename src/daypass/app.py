@@ -106,6 +106,7 @@ class Daypass:
             entropy,
             store.key_ring,
             issuer_keys=IssuerKeys(documents, federation.issuers),
+            saml_recipients=frozenset(federation.saml_recipients),
         )
         authenticator = Authenticator(store.identities, store.key_ring, settings.regions)
         authorizer = Authorizer(store.identities)

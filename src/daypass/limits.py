@@ -15,6 +15,7 @@ SIGNING_KEYS_CACHED: Final = 4_096  # entries of 32 bytes, one per (key, day, re
 # --- GetFederationToken -------------------------------------------------------------------------------------
 FEDERATION_TOKEN_SECONDS_DEFAULT: Final = 43_200  # 12 hours; the STS model's prose
 ROLE_SESSION_SECONDS_DEFAULT: Final = 3_600  # MaxSessionDuration of a role made without; IAM API Reference, CreateRole
+ROLE_SESSION_SECONDS_MAX: Final = 43_200  # roleDurationSecondsType.max in the STS model
 CHAINED_ROLE_SESSION_SECONDS_MAX: Final = 3_600  # IAM User Guide, "Roles terms and concepts", role chaining
 ROOT_TASK_SECONDS_MAX: Final = 900  # and the default; the STS model, AssumeRoot
 FEDERATION_TOKEN_SECONDS_MAX: Final = 129_600  # 36 hours
@@ -31,6 +32,7 @@ SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, 
 # --- web identity and SAML ----------------------------------------------------------------------------------
 WEB_IDENTITY_TOKEN_CHARS: Final = 20_000  # clientTokenType.max in the STS model
 WEB_IDENTITY_LEEWAY_SECONDS: Final = 300  # on the times in a token or an assertion, either way
+SAML_REDEEM_SECONDS: Final = 300  # after an assertion is issued; AWS's text says so
 JWKS_KEYS: Final = 200  # of one provider: IAM takes 100 RSA keys and 100 of elliptic curves
 IDP_DOCUMENT_BYTES: Final = 262_144  # of a discovery document or key set; 200 keys with certificates have some 200 KB
 IDP_DOCUMENT_SECONDS: Final = 5  # to fetch one of them, from its name's resolution to its last byte

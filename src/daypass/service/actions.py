@@ -67,7 +67,10 @@ class UnsignedExchange(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What actions may use of the world."""
+    """What actions may use of the world.
+
+    saml_recipients: addresses that assertions may be meant for, beside AWS's own.
+    """
 
     identities: IdentityReader
     directory: Directory
@@ -75,6 +78,7 @@ class Ports:
     key_ring: KeyRing
     wrong_codes: WrongCodes = field(default_factory=WrongCodes)
     issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
+    saml_recipients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from daypass.service.actions import Action, UnsignedAction
-from daypass.service.sts import assume_role, federation, identity, root, scoped, session_token, web_identity
+from daypass.service.sts import assume_role, federation, identity, root, saml, scoped, session_token, web_identity
 from daypass.token import FEDERATED_USER, ROLE_SESSION, USER_SESSION
 
 _ROLES: Final = frozenset({ROLE_SESSION})
@@ -22,6 +22,7 @@ _SCOPED: Final = frozenset({USER_SESSION, ROLE_SESSION, FEDERATED_USER})
 
 ACTIONS: Final[Mapping[str, Action | UnsignedAction]] = {
     "AssumeRole": Action(assume_role.assume_role, assume_role.assume_role_checks, _USERS_AND_ROLES),
+    "AssumeRoleWithSAML": UnsignedAction(saml.assume_role_with_saml, saml.saml_checks),
     "AssumeRoleWithWebIdentity": UnsignedAction(
         web_identity.assume_role_with_web_identity, web_identity.web_identity_checks
     ),
