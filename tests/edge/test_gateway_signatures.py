@@ -1,5 +1,7 @@
-"""Every way to send a body, every place for a signature and every fault of one: refused for every write, and nothing
-is left behind. The backend is moto, which believes anybody: what did not happen there, the gateway refused.
+"""Every way to send a body, every place for a signature and every fault of one: refused for every write that is served,
+and the backend is not even asked. It keeps every byte it gets: what is not there never came.
+
+Forms are tests/edge/test_arrival's.
 
 Source: the advisories in which one body mode, or one place for the signature, skipped the check: MinIO CVE-2025-31489,
 CVE-2026-40344, CVE-2026-41145; SeaweedFS #2180, #7912, CVE-2026-55873; lakeFS CVE-2025-68671.
@@ -8,95 +10,115 @@ CVE-2026-40344, CVE-2026-41145; SeaweedFS #2180, #7912, CVE-2026-55873; lakeFS C
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import quote
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 
+from daypass.service.s3_catalog import ROWS, Body
+from daypass.wire import model
 from support import raw_s3
-from support.backends import Backend
-from support.raw_s3 import Answer
-from support.server import REGION, Daypass, Keys, allow, policy
+from support.api import Answer
+from support.s3_in_process import BUCKET, URL, S3InProcess, chunked, s3_in_process
+from support.server import REGION, Keys
 
-BUCKET = "matrix-bucket"
-BODY = b"body of the matrix"
-POLICY = policy({**allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/kept"), "Principal": {"AWS": "ACCOUNT"}})
-
-# operation → method, target, whether it has a body
-WRITES = {
-    "PutObject": ("PUT", f"/{BUCKET}/new", True),
-    "overwriting PutObject": ("PUT", f"/{BUCKET}/kept", True),
-    "DeleteObject": ("DELETE", f"/{BUCKET}/kept", False),
-    "CreateBucket": ("PUT", "/matrix-new-bucket", False),
-    "DeleteBucket": ("DELETE", f"/{BUCKET}", False),
-    "PutBucketPolicy": ("PUT", f"/{BUCKET}?policy", True),
-    "DeleteBucketPolicy": ("DELETE", f"/{BUCKET}?policy", False),
-}
-BODY_MODES = [
+OBJECT = b"body of the matrix"
+OBJECT_MODES = (
     "hash",
     "UNSIGNED-PAYLOAD",
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
-]
+)
+OTHER_MODES = ("hash", "UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+# What says that the signature was the reason, or that there was none to look at.
+NOT_PROVEN = {
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
 
 
-class Actors:
-    """root: may do everything. other: an IAM user who may do nothing. session: root's, which may do everything."""
+class Write(NamedTuple):
+    """target: with every parameter that the model demands. modes: of its body."""
 
-    def __init__(self, server: Daypass) -> None:
-        self.root = server.root
-        self.other = server.new_user("matrix-other")
-        user = server.new_user("matrix-issuer", allow(["s3:*", "sts:*"], "*"))
-        sts = server.client("sts", user)
-        self.session, self.other_session = (
-            Keys.of(sts.get_federation_token(Name=name, Policy=policy(allow("s3:*", "*")))["Credentials"])
-            for name in ("One", "Two")
-        )
+    name: str
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    modes: tuple[str, ...]
 
 
-Forgery = Callable[[Actors, str, str, dict[str, str]], tuple[str, dict[str, str]]]
+def writes() -> list[Write]:
+    """Every operation that is served and could change something, from the model."""
+    operations = model.load("s3").operations
+    found = []
+    for name, row in sorted(ROWS.items()):
+        operation = operations[name]
+        if operation.http_method in ("GET", "HEAD"):
+            continue
+        members = operation.input.members.values() if operation.input else ()
+        required = [member for member in members if member.required]
+        query = [*operation.fixed_query, *[(m.wire_name, "1") for m in required if m.location == "querystring"]]
+        headers = {m.wire_name: f"/{BUCKET}/kept" for m in required if m.location == "header"}
+        path = operation.path.replace("{Bucket}", BUCKET).replace("{Key+}", "new")
+        body = {Body.NONE: b"", Body.DOCUMENT: b"<Any/>", Body.STREAM: OBJECT}[row.body]
+        modes = OBJECT_MODES if row.body is Body.STREAM else OTHER_MODES
+        target = path + (f"?{urlencode(query)}" if query else "")
+        found.append(Write(name, operation.http_method, target, headers, body, modes))
+    return found
+
+
+WRITES = writes()
+
+Forgery = Callable[[S3InProcess, str, str, dict[str, str]], tuple[str, dict[str, str]]]
 """Actors, method, url and unsigned headers → the url and the headers that are sent."""
 
 
-def with_wrong_signature(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def with_wrong_signature(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     signed = raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
     signed["Authorization"] = re.sub("Signature=.", "Signature=z", signed["Authorization"])
     return url, signed
 
 
 def with_an_empty_signature(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     signed = raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
     signed["Authorization"] = re.sub("Signature=.*", "Signature=", signed["Authorization"])
     return url, signed
 
 
-def without_a_signature(_: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def without_a_signature(_: S3InProcess, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
     return url, headers
 
 
-def by_another_for_root(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def by_another_for_root(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     mixed = Keys(actors.root.access_key_id, actors.other.secret_access_key)
     return url, raw_s3.signed_headers(mixed, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
 
 
 def by_one_without_permission(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return url, raw_s3.signed_headers(actors.other, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
 
 
 def by_one_without_permission_naming_root_in_the_query(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     """MinIO CVE-2026-41145: the permission was looked up for the key in the query, the signature checked elsewhere."""
     url += ("&" if "?" in url else "?") + "X-Amz-Credential=" + quote(scope(actors.root), safe="")
@@ -104,72 +126,80 @@ def by_one_without_permission_naming_root_in_the_query(
 
 
 def with_roots_key_in_the_query_only(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return url + ("&" if "?" in url else "?") + "X-Amz-Credential=" + quote(scope(actors.root), safe=""), headers
 
 
-def for_another_address(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def for_another_address(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     signed = raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
-    return url.replace("/matrix-", "/matrix2-"), signed
+    return url.replace(f"/{BUCKET}", "/another-bucket"), signed
 
 
-def for_another_service(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def for_another_service(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     """SeaweedFS CVE-2026-55873: the service that the client named decided what was checked."""
     declared = headers["X-Amz-Content-SHA256"]
     return url, raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=declared, service="ec2")
 
 
 def with_another_sessions_token(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     one, two = actors.session, actors.other_session
     mixed = Keys(one.access_key_id, one.secret_access_key, two.session_token)
     return url, raw_s3.signed_headers(mixed, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
 
 
-def without_its_token(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def without_its_token(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     one = Keys(actors.session.access_key_id, actors.session.secret_access_key)
     return url, raw_s3.signed_headers(one, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
 
 
 def with_an_unsigned_header_that_means_something(
-    actors: Actors, method: str, url: str, headers: dict[str, str]
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     signed = raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
     return url, {**signed, "x-amz-expected-bucket-owner": "123456789012"}
 
 
-def of_long_ago(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def of_long_ago(actors: S3InProcess, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
     """lakeFS CVE-2025-68671: the time of a request was never looked at."""
     signed = raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
     return url, {**signed, "X-Amz-Date": "20200101T000000Z"}
 
 
-def presigned_and_changed(actors: Actors, method: str, url: str, _: dict[str, str]) -> tuple[str, dict[str, str]]:
+def presigned_and_changed(actors: S3InProcess, method: str, url: str, _: dict[str, str]) -> tuple[str, dict[str, str]]:
     presigned = raw_s3.presigned(actors.root, method, url)
     return re.sub("X-Amz-Signature=.", "X-Amz-Signature=z", presigned), {}
 
 
 def presigned_for_another_method(
-    actors: Actors, method: str, url: str, _: dict[str, str]
+    actors: S3InProcess, method: str, url: str, _: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return raw_s3.presigned(actors.root, "GET", url), {}
 
 
 def presigned_with_a_later_expiry(
-    actors: Actors, method: str, url: str, _: dict[str, str]
+    actors: S3InProcess, method: str, url: str, _: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return raw_s3.presigned(actors.root, method, url).replace("X-Amz-Expires=300", "X-Amz-Expires=3000"), {}
 
 
 def presigned_without_its_signature(
-    actors: Actors, method: str, url: str, _: dict[str, str]
+    actors: S3InProcess, method: str, url: str, _: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return re.sub("&X-Amz-Signature=[0-9a-f]+", "", raw_s3.presigned(actors.root, method, url)), {}
 
 
-def presigned_and_signed(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def presigned_and_signed(
+    actors: S3InProcess, method: str, url: str, headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     """Two signatures, each right: which of the two callers it is nobody can say."""
     presigned = raw_s3.presigned(actors.root, method, url)
     declared = headers["X-Amz-Content-SHA256"]
@@ -177,7 +207,7 @@ def presigned_and_signed(actors: Actors, method: str, url: str, headers: dict[st
 
 
 def presigned_with_a_further_parameter(
-    actors: Actors, method: str, url: str, _: dict[str, str]
+    actors: S3InProcess, method: str, url: str, _: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
     return raw_s3.presigned(actors.root, method, url) + "&x-amz-acl=private", {}
 
@@ -206,84 +236,76 @@ FORGERIES: list[Forgery] = [
 
 
 def scope(keys: Keys) -> str:
-    return f"{keys.access_key_id}/20260101/{REGION}/s3/aws4_request"
+    return f"{keys.access_key_id}/{datetime.now(UTC):%Y%m%d}/{REGION}/s3/aws4_request"
 
 
 @pytest.fixture(scope="module")
-def actors(daypass: Daypass) -> Iterator[Actors]:
-    owner = daypass.client("s3", daypass.root)
-    owner.create_bucket(Bucket=BUCKET)
-    owner.put_object(Bucket=BUCKET, Key="kept", Body=b"kept")
-    owner.put_bucket_policy(Bucket=BUCKET, Policy=POLICY.replace("ACCOUNT", daypass.account_id))
-    yield Actors(daypass)
-    owner.delete_object(Bucket=BUCKET, Key="kept")
-    owner.delete_bucket(Bucket=BUCKET)
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3InProcess]:
+    with s3_in_process(tmp_path_factory.mktemp("matrix") / "data") as gateway:
+        yield gateway
 
 
-@pytest.fixture(scope="module")
-def behind(moto_backend: Backend) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=moto_backend.endpoint,
-        region_name=moto_backend.region,
-        aws_access_key_id=moto_backend.access_key_id,
-        aws_secret_access_key=moto_backend.secret_access_key,
-        config=Config(s3={"addressing_style": "path"}),
-    )
+@pytest.fixture
+def gateway(running: S3InProcess) -> S3InProcess:
+    running.backend.reset()
+    return running
 
 
-def sent(actors: Actors, base: str, write: str, mode: str, forgery: Forgery) -> Answer:
-    method, target, has_body = WRITES[write]
-    body = BODY if has_body else b""
-    declared = hashlib.sha256(body).hexdigest() if mode == "hash" else mode
-    headers = {"X-Amz-Content-SHA256": declared}
+def sent(gateway: S3InProcess, write: Write, mode: str, forgery: Forgery) -> Answer:
+    """The request with its signature forged; all else about it, the chunks' own signatures too, is as it should be."""
+    declared = hashlib.sha256(write.body).hexdigest() if mode == "hash" else mode
+    headers = {**write.headers, "X-Amz-Content-SHA256": declared}
     if mode.startswith("STREAMING"):
-        headers["x-amz-decoded-content-length"] = str(len(body))
-        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    url, forged = forgery(actors, method, base + target, headers)
-    return raw_s3.send(method, url, forged, body or None)
+        headers["X-Amz-Decoded-Content-Length"] = str(len(write.body))
+    url, forged = forgery(gateway, write.method, URL + write.target, headers)
+    body = write.body
+    if mode.startswith("STREAMING"):
+        head = {"Authorization": "Signature=0", "X-Amz-Date": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", **forged}
+        body = chunked(head, body, mode, gateway.root.secret_access_key, {})
+    parts = urlsplit(url)
+    return gateway.send(write.method, parts.path + (f"?{parts.query}" if parts.query else ""), forged, body)
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.__name__.replace("_", " "))
-def test_no_write_in_any_body_mode_gets_past_a_forgery(
-    daypass: Daypass, actors: Actors, behind: Any, forgery: Forgery
-) -> None:
-    for write, mode in itertools.product(WRITES, BODY_MODES):
-        answer = sent(actors, daypass.url, write, mode, forgery)
-        assert answer.status in (400, 403, 501), (write, mode, answer)
-        assert answer.code, (write, mode, answer)
-    owner = daypass.client("s3", daypass.root)
-    assert [entry["Key"] for entry in behind.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["kept"]
-    assert behind.get_object(Bucket=BUCKET, Key="kept")["Body"].read() == b"kept"
-    made = {bucket["Name"] for bucket in behind.list_buckets()["Buckets"]}
-    assert not {"matrix-new-bucket", "matrix2-new-bucket"} & made
-    assert "matrix-new-bucket" not in [bucket["Name"] for bucket in owner.list_buckets()["Buckets"]]
-    assert daypass.account_id in owner.get_bucket_policy(Bucket=BUCKET)["Policy"]
+def test_no_write_in_any_body_mode_gets_past_a_forgery(gateway: S3InProcess, forgery: Forgery) -> None:
+    for write in WRITES:
+        for mode in write.modes:
+            answer = sent(gateway, write, mode, forgery)
+            assert answer.status in (400, 403, 501), (write, mode, answer)
+            # Where no signature is wrong, it is said first what is wrong with a document.
+            if mode in ("hash", "UNSIGNED-PAYLOAD") and forgery not in (without_a_signature, by_one_without_permission):
+                assert answer.fault[1] in NOT_PROVEN | {"InvalidArgument", "NotImplemented"}, (write, mode, answer)
+    assert gateway.backend.requests == []
 
 
-@pytest.mark.parametrize("mode", BODY_MODES[2:])
-def test_a_body_mode_that_is_not_served_is_refused_though_its_signature_is_right(
-    daypass: Daypass, actors: Actors, behind: Any, mode: str
-) -> None:
-    def honest(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
-        return url, raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=mode)
-
-    answer = sent(actors, daypass.url, "PutObject", mode, honest)
-    assert (answer.status, answer.code) == (501, "NotImplemented")
-    assert [entry["Key"] for entry in behind.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["kept"]
+def honest(actors: S3InProcess, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+    return url, raw_s3.signed_headers(actors.root, method, url, headers, payload_hash=headers["X-Amz-Content-SHA256"])
 
 
-@pytest.mark.parametrize("mode", BODY_MODES[:2])
-def test_the_matrix_itself_lets_an_honest_request_through(
-    daypass: Daypass, actors: Actors, behind: Any, mode: str
-) -> None:
-    def honest(actors: Actors, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
-        declared = headers["X-Amz-Content-SHA256"]
-        return url, raw_s3.signed_headers(actors.session, method, url, headers, payload_hash=declared)
+def by_a_session(actors: S3InProcess, method: str, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+    declared = headers["X-Amz-Content-SHA256"]
+    return url, raw_s3.signed_headers(actors.session, method, url, headers, payload_hash=declared)
 
-    assert sent(actors, daypass.url, "PutObject", mode, honest).status == 200
-    assert behind.get_object(Bucket=BUCKET, Key="new")["Body"].read() == BODY
-    daypass.client("s3", daypass.root).delete_object(Bucket=BUCKET, Key="new")
+
+def test_the_matrix_itself_lets_every_honest_write_past_the_signature(gateway: S3InProcess) -> None:
+    assert len(WRITES) > 40
+    for write in WRITES:
+        if write.name != "DeleteBucket":  # which all the others need
+            answer = sent(gateway, write, "hash", honest)
+            code = answer.fault[1] if answer.status >= 300 and answer.body else None
+            assert code not in NOT_PROVEN, (write, answer)
+    assert gateway.completed
+
+
+@pytest.mark.parametrize("mode", OBJECT_MODES[:-1])
+def test_the_matrix_itself_lets_an_honest_object_through(gateway: S3InProcess, mode: str) -> None:
+    puts = [write for write in WRITES if write.modes == OBJECT_MODES]
+    assert {"PutObject", "UploadPart"} <= {write.name for write in puts}
+    for forgery in (honest, *([by_a_session] if "HMAC" not in mode else [])):
+        for write in puts:
+            assert sent(gateway, write, mode, forgery).status == 200, write
+            assert gateway.completed[-1].body == OBJECT
+            assert gateway.completed[-1].target == write.target
 
 
 @pytest.mark.parametrize(
@@ -294,25 +316,33 @@ def test_the_matrix_itself_lets_an_honest_request_through(
         ("UNSIGNED", "InvalidArgument"),
         ("unsigned-payload", "InvalidArgument"),
         ("STREAMING-NO-SUCH-MODE", "NotImplemented"),
+        ("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "NotImplemented"),
     ],
 )
-def test_a_payload_hash_of_another_form_is_refused(daypass: Daypass, actors: Actors, declared: str, code: str) -> None:
-    url = f"{daypass.url}/{BUCKET}/new"
+def test_a_payload_hash_of_another_form_is_refused(gateway: S3InProcess, declared: str, code: str) -> None:
     given = {"X-Amz-Content-SHA256": declared}
-    signed = raw_s3.signed_headers(actors.root, "PUT", url, given, payload_hash=declared or " ")
-    assert raw_s3.send("PUT", url, {**signed, **given}, BODY).code == code
+    head = raw_s3.signed_headers(gateway.root, "PUT", f"{URL}/{BUCKET}/new", given, payload_hash=declared or " ")
+    assert gateway.send("PUT", f"/{BUCKET}/new", {**head, **given}, OBJECT).fault[1] == code
 
 
-def test_a_hash_that_nobody_signed_is_refused_beside_a_presigned_url(daypass: Daypass, actors: Actors) -> None:
-    url = raw_s3.presigned(actors.root, "PUT", f"{daypass.url}/{BUCKET}/new")
-    answer = raw_s3.send("PUT", url, {"X-Amz-Content-SHA256": hashlib.sha256(BODY).hexdigest()}, BODY)
-    assert (answer.code, answer.element("HeadersNotSigned")) == ("AccessDenied", "x-amz-content-sha256")
+def test_a_hash_that_nobody_signed_is_refused_beside_a_presigned_url(gateway: S3InProcess) -> None:
+    url = raw_s3.presigned(gateway.root, "PUT", f"{URL}/{BUCKET}/new")
+    answer = gateway.by_url("PUT", url, {"X-Amz-Content-SHA256": hashlib.sha256(OBJECT).hexdigest()}, OBJECT)
+    assert (answer.fault[1], answer.text("HeadersNotSigned")) == ("AccessDenied", "x-amz-content-sha256")
 
 
-def test_what_is_wrong_with_a_presigned_url_is_said(daypass: Daypass, actors: Actors) -> None:
-    url = raw_s3.presigned(actors.root, "GET", f"{daypass.url}/{BUCKET}/kept", seconds=1)
-    assert raw_s3.send("GET", url).status == 200
-    time.sleep(2)
-    assert raw_s3.send("GET", url).element("Message") == "Request has expired"
-    second_version = f"{daypass.url}/{BUCKET}/kept?AWSAccessKeyId={actors.root.access_key_id}&Signature=x&Expires=9"
-    assert "signature_version=s3v4" in (raw_s3.send("GET", second_version).element("Message") or "")
+def test_a_body_in_chunks_is_refused_beside_a_presigned_url(gateway: S3InProcess) -> None:
+    """MinIO CVE-2026-41145: the credential of the query, the signature of a header that was not there."""
+    for mode in OBJECT_MODES[2:5]:
+        url = raw_s3.presigned(gateway.root, "PUT", f"{URL}/{BUCKET}/new?X-Amz-Content-Sha256={mode}")
+        assert gateway.by_url("PUT", url, {}, b"0\r\n\r\n").status in (400, 403)
+    assert gateway.backend.requests == []
+
+
+def test_what_is_wrong_with_a_presigned_url_is_said(gateway: S3InProcess) -> None:
+    url = raw_s3.presigned(gateway.root, "GET", f"{URL}/{BUCKET}/kept", seconds=1)
+    assert gateway.by_url("GET", url).status == 200
+    over = raw_s3.presigned(gateway.root, "GET", f"{URL}/{BUCKET}/kept", seconds=0)
+    assert gateway.by_url("GET", over).fault[2] == "X-Amz-Expires must be at least 1"
+    second_version = f"{URL}/{BUCKET}/kept?AWSAccessKeyId={gateway.root.access_key_id}&Signature=x&Expires=9"
+    assert "signature_version=s3v4" in str(gateway.by_url("GET", second_version).fault[2])
