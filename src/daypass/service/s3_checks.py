@@ -257,6 +257,7 @@ def has_object_tags(action: str) -> bool:
     return found is not None and found.has_key(_EXISTING_TAG + "any")
 
 
+@lru_cache(limits.SESSIONS_CACHED)
 def speaks_of_object_tags(policies: PolicySet) -> bool:
     """Whether a policy in force asks about the tags that an object has. Only the backend knows those; were they
     left out, a Deny on a tag would never match."""

@@ -65,6 +65,21 @@ _OFFERS: Final = frozenset({"x-amz-te"})
 # Consumed by wire.payload: how the body travels.
 _BODY_HEADERS: Final = frozenset({"x-amz-decoded-content-length", "x-amz-trailer"})
 
+# What comes with most requests, or is read elsewhere.
+_NO_OPERATIONS_HEADERS: Final = frozenset(
+    {
+        *SIGNATURE_HEADERS,
+        *_BODY_HEADERS,
+        *_REMARKS,
+        *_OFFERS,
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "host",
+        "user-agent",
+    }
+)
+
 # Headers that narrow a request. Where the operation has no such member they would be dropped, and a caller
 # who believes in them would be served without them: so they are refused.
 _NARROWING: Final = frozenset(
@@ -237,14 +252,11 @@ def read_query(raw: bytes) -> dict[str, str]:
 
 def _by_name(request: RawRequest) -> tuple[dict[str, str], set[str]]:
     """The headers as text by name, and the names that are there twice."""
-    sent: dict[str, str] = {}
-    twice: set[str] = set()
-    for raw_name, value in request.headers:
-        name = raw_name.decode("latin-1")
-        if name in sent:
-            twice.add(name)
-        sent[name] = value.decode("latin-1")
-    return sent, twice
+    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+    if len(sent) == len(request.headers):
+        return sent, set()
+    names = [name for name, _ in request.headers]
+    return sent, {name.decode("latin-1") for name in names if names.count(name) > 1}
 
 
 def _without_signature(query: Mapping[str, str], headers: dict[str, str], twice: set[str]) -> dict[str, str]:
@@ -308,16 +320,19 @@ def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dic
     """The operation's own headers; refused: any other of `x-amz-`, or one that narrows, or one that is there twice."""
     own: dict[str, str] = {}
     for name, value in sent.items():
-        if not route.has_header(name):
-            meant_for_us = name in SIGNATURE_HEADERS or name in _BODY_HEADERS or name in _REMARKS or name in _OFFERS
-            if route.operation.http_method == "GET" and name in checksums.NAMES:
-                checksums.read_checksums({name: value}).verify(
-                    {}
-                )  # the same SDK sends that of the body that there is not
+        if name not in route.headers:
+            if name in _NO_OPERATIONS_HEADERS:
                 continue
-            if (name.startswith("x-amz-") and not meant_for_us) or name in _NARROWING:
+            # The same SDK sends with a GET the checksum of the body that there is not.
+            if route.operation.http_method == "GET" and name in checksums.NAMES:
+                checksums.read_checksums({name: value}).verify({})
+                continue
+            if not name.startswith("x-amz-"):
+                if name in _NARROWING:
+                    raise header_not_implemented(name)
+                continue
+            if not route.has_header(name):
                 raise header_not_implemented(name)
-            continue
         if name in twice:
             raise s3_error("InvalidArgument", "a header is given twice", ArgumentName=name)
         if not _HEADER_VALUE.fullmatch(value):
