@@ -105,7 +105,6 @@ def test_a_policy_that_is_not_there_was_not_found(iam: Any, call: str) -> None:
 @pytest.mark.parametrize(
     "arn",
     [
-        "this is not an ARN at all",
         "arn:aws:iam::123456789012:user/alice",
         "arn:aws:iam::123456789012:policy/",
         "arn:aws:iam:us-east-1:123456789012:policy/p",
@@ -116,6 +115,15 @@ def test_a_policy_that_is_not_there_was_not_found(iam: Any, call: str) -> None:
 def test_what_cannot_be_the_arn_of_a_policy_is_refused(iam: Any, arn: str) -> None:
     """The text: aws-samples/aws-cdk-examples issue 287."""
     assert refusal(iam.get_policy, PolicyArn=arn) == (400, "InvalidInput", f"ARN {arn} is not valid.")
+
+
+def test_what_is_no_arn_at_all_is_refused_with_another_code(iam: Any) -> None:
+    text = "longpolicynamebutnoarn"
+    refused = (400, "ValidationError", f"ARN {text} is not valid.")
+    for call in (iam.get_policy, iam.delete_policy, iam.list_entities_for_policy):
+        assert refusal(call, PolicyArn=text) == refused
+    assert refusal(iam.attach_role_policy, RoleName="any", PolicyArn=text) == refused
+    assert refusal(iam.put_role_permissions_boundary, RoleName="any", PermissionsBoundary=text) == refused
 
 
 def test_policies_are_listed_by_scope_path_attachment_and_usage(iam: Any, name: str) -> None:

@@ -94,10 +94,7 @@ _FIRST_BYTE_TEXT: Final = "Policies must be valid JSON and the first byte must b
 _SID_TEXT: Final = (
     "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 )
-_TRUST_TEXT: Final = (  # the two blanks are AWS's
-    "Trust Policy statement actions can only be sts:AssumeRole, sts:AssumeRoleWithSAML,  and "
-    "sts:AssumeRoleWithWebIdentity"
-)
+_TRUST_TEXT: Final = "AssumeRole policy may only specify STS AssumeRole actions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +258,7 @@ class _Check:
         if self.rules.resource:
             self.resource(name, resources)
         elif name in statement:
-            self.note(PolicyFault.RESOURCE_PROHIBITED, name, "Has prohibited field Resource.")
+            self.note(PolicyFault.RESOURCE_PROHIBITED, name, "Has prohibited field Resource")
         if "Condition" in statement:
             self.condition(statement["Condition"])
         principals = None

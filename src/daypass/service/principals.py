@@ -59,7 +59,7 @@ def name(policy: Any, arns: Mapping[str, str]) -> None:
         values[place] = arns.get(values[place], values[place])
 
 
-def decode(text: str) -> Any:
+def decode(text: str | bytes) -> Any:
     """A document that the grammar has accepted. Its numbers become texts, which mean the same to it."""
     return json.loads(text, parse_int=str, parse_float=str)
 

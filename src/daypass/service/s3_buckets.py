@@ -277,7 +277,7 @@ async def get_bucket_policy(ports: BucketPorts, exchange: S3Exchange) -> RawResp
     bucket = bucket_of(exchange)
     if bucket.policy is None:
         raise s3_error("NoSuchBucketPolicy", BucketName=bucket.name)
-    document = await s3_bucket_policy.shown(bucket.policy.text, ports.identities)
+    document = await s3_bucket_policy.shown(bucket.policy.text, ports.directory)
     return RawResponse(200, ((b"content-type", b"application/json"),), document.encode())
 
 

@@ -285,16 +285,15 @@ def check_arn(exchange: Exchange, parameter: str = "PolicyArn") -> str:
     """The parameter, if it can be the ARN of a managed policy.
 
     Raises:
-        ServiceError: InvalidInput.
+        ServiceError: ValidationError if it is no ARN at all, InvalidInput if it is one of something else.
     """
     text: str = exchange.parameters[parameter]
     try:
         arn = Arn.parse(text)
     except ValueError:
-        arn = None
+        raise validation_error(f"ARN {text} is not valid.") from None
     if (
-        arn is None
-        or (arn.partition, arn.service, arn.region) != (names.PARTITION, "iam", "")
+        (arn.partition, arn.service, arn.region) != (names.PARTITION, "iam", "")
         or not arn.resource.startswith(_TYPE)
         or len(arn.resource) == len(_TYPE)
     ):
