@@ -42,6 +42,10 @@ ISSUER_KEYS_SECONDS: Final = 900  # until a provider's keys are fetched anew
 ISSUER_REFETCH_SECONDS: Final = 60  # between two fetches that an unknown key id asks for
 ISSUER_RETRY_SECONDS: Final = 5  # between two fetches when the last one failed
 
+# --- encoded authorization messages ---------------------------------------------------------------------------
+AUTHORIZATION_MESSAGE_CHARS: Final = 4_096  # as a response header it passes proxies; encodedMessageType.max is 10,240
+AUTHORIZATION_MESSAGE_SECONDS: Final = 86_400  # AWS says that they expire, and not when
+
 # --- request heads ------------------------------------------------------------------------------------------
 REQUEST_HEAD_BYTES: Final = 65_536  # request line and headers; uvicorn's bound under h11, nginx has 40 KiB
 REQUEST_HEAD_SECONDS: Final = 30  # to send a whole head; nginx's client_header_timeout is 60, Apache's is 20

@@ -128,7 +128,7 @@ def test_what_is_no_call_is_sent_elsewhere(
 
 @pytest.mark.parametrize(
     ("service", "action"),
-    [("sts", "NoSuchAction"), ("sts", "AssumeRole"), ("sts", ""), ("iam", "NoSuchAction"), ("iam", "CreateGroup")],
+    [("sts", "NoSuchAction"), ("sts", ""), ("iam", "NoSuchAction"), ("iam", "ResetServiceSpecificCredential")],
 )
 def test_an_action_that_is_unknown_or_not_served_yet_is_an_invalid_action(
     daypass: InProcess, service: str, action: str

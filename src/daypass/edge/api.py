@@ -22,6 +22,8 @@ import msgspec
 from daypass import limits
 from daypass.errors import ServiceError, internal_failure, service_unavailable
 from daypass.policy import Decision, Outcome
+from daypass.policy import Request as Question
+from daypass.service import authorization_messages
 from daypass.service.actions import Action, Check, Exchange, Ports, UnsignedAction, UnsignedExchange
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer, denied, unauthorized
@@ -36,6 +38,7 @@ Perform = Callable[[], Awaitable[Mapping[str, Any]]]
 
 _log: Final = logging.getLogger("daypass")
 _JSON_TYPE: Final = (b"Content-Type", b"application/json")
+_ENCODED_MESSAGE: Final = b"x-daypass-authorization-message"
 _XML_TYPE: Final = (b"Content-Type", b"text/xml")
 _NO_REGION: Final = "us-east-1"  # named in the extended request id of a request that names none
 
@@ -150,6 +153,8 @@ class Api:
                 trail.caller or ANONYMOUS, request, check, region=trail.region
             )
             if trail.decision.outcome is not Outcome.ALLOWED:
+                if caller is not None and not check.tells_nothing:
+                    trail.encoded_message = await self._encoded_message(caller, question, check, request)
                 raise denied(question, trail.decision, check)
             if check is not checks[-1]:
                 trail.records.append(trail.record(error=None))
@@ -182,6 +187,17 @@ class Api:
             raise unauthorized(caller.principal.arn, asked.action, None if asked.resource == "*" else asked.resource)
         return checks, partial(action.perform, self._ports, exchange)
 
+    async def _encoded_message(self, caller: Caller, question: Question, check: Check, request: RawRequest) -> str:
+        """The whole reasoning of a denial, for DecodeAuthorizationMessage."""
+        policies = await self._authorizer.policies(
+            caller,
+            check.resource_policy,
+            resource_account=check.resource_account,
+            service=check.action.partition(":")[0],
+        )
+        ports = self._ports
+        return authorization_messages.seal(caller, question, policies, ports.key_ring, ports.entropy, request.received)
+
     def _service(self, trail: _Trail) -> ServedService:
         # Another service's name in the scope is refused by authenticate; until then it is spoken to as STS would.
         return self._services.get(trail.service) or self._services["sts"]
@@ -210,6 +226,7 @@ class _Trail(msgspec.Struct, eq=False):
     check: Check | None = None
     decision: Decision | None = None
     session_access_key_id: str | None = None
+    encoded_message: str = ""
 
     def __repr__(self) -> str:
         return f"_Trail({self.request_id})"
@@ -259,6 +276,8 @@ def _issued(result: Mapping[str, Any]) -> str | None:
 
 def _headers(trail: _Trail, body: bytes) -> Headers:
     kind, length = _JSON_TYPE if trail.wants_json else _XML_TYPE, (b"Content-Length", b"%d" % len(body))
+    if trail.encoded_message:
+        return (*_request_id_headers(trail), kind, length, (_ENCODED_MESSAGE, trail.encoded_message.encode("ascii")))
     return (*_request_id_headers(trail), kind, length)
 
 

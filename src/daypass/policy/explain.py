@@ -6,7 +6,7 @@ Made on demand and from the source of each statement; deciding itself keeps no s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from daypass.policy.compiled import Policy
@@ -48,12 +48,14 @@ class Near:
     """A statement that matched the request, or came near.
 
     failures: empty if it matched. form: how it names the caller, of a resource's statement that does.
+    source: the statement itself.
     """
 
     statement: StatementReference
     effect: str
     failures: tuple[Failure, ...]
     form: str | None
+    source: Statement = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def _near(statement: Statement, request: Request, *, boundary: bool) -> Near | N
     if action is not None and others:
         return None
     failures = others if action is None else [action]
-    return Near(statement.reference, "Allow" if statement.allow else "Deny", tuple(failures), form)
+    return Near(statement.reference, "Allow" if statement.allow else "Deny", tuple(failures), form, statement)
 
 
 def _action_failure(statement: Statement, request: Request) -> Failure | None:

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from daypass.service.actions import Action, UnsignedAction
-from daypass.service.sts import assume_role, federation, identity, root, saml, scoped, session_token, web_identity
+from daypass.service.sts import (
+    assume_role,
+    decode,
+    delegated,
+    federation,
+    identity,
+    root,
+    saml,
+    scoped,
+    session_token,
+    web_identity,
+)
 from daypass.token import FEDERATED_USER, ROLE_SESSION, USER_SESSION
 
 _ROLES: Final = frozenset({ROLE_SESSION})
@@ -27,8 +38,10 @@ ACTIONS: Final[Mapping[str, Action | UnsignedAction]] = {
         web_identity.assume_role_with_web_identity, web_identity.web_identity_checks
     ),
     "AssumeRoot": Action(root.assume_root, root.assume_root_checks, _ROLES),
+    "DecodeAuthorizationMessage": Action(decode.decode_authorization_message, decode.decode_checks, _ROLES),
     "GetAccessKeyInfo": Action(identity.get_access_key_info, identity.access_key_checks, _ROLES),
     "GetCallerIdentity": Action(identity.get_caller_identity, checks=None),
+    "GetDelegatedAccessToken": Action(delegated.get_delegated_access_token, checks=None),
     # A session is told its permission first and then, in words of its own, that it may not.
     "GetFederationToken": Action(federation.get_federation_token, federation.federation_checks),
     "GetScopedCredentials": Action(scoped.get_scoped_credentials, scoped.scoped_checks, _SCOPED),
