@@ -15,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,20 @@ def _virtual_environment(source: Path, target: Path) -> None:
     execute([*pip, "-r", str(source / "requirements.txt")], {}, PREPARE_SECONDS)
 
 
+def _ansible(source: Path, target: Path) -> None:
+    """Ansible, and of the hundred collections in its package the two that speak to AWS."""
+    _virtual_environment(source, target)
+    python = str(target / "venv" / "bin" / "python")
+    pip = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    execute([*pip, "-d", str(target), "-r", str(source / "collections.txt")], {}, PREPARE_SECONDS)
+    shutil.rmtree(target / "ansible_collections", ignore_errors=True)
+    (wheel,) = target.glob("ansible-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        wanted = ("ansible_collections/amazon/aws/", "ansible_collections/community/aws/")
+        archive.extractall(target, [name for name in archive.namelist() if name.startswith(wanted)])
+    wheel.unlink()
+
+
 def _nothing(source: Path, target: Path) -> None:
     """Nothing is to be fetched (boto3 is in the development set), or to be built."""
 
@@ -182,4 +197,13 @@ JAVASCRIPT = Sdk(
     "javascript", ("node", "npm"), _npm, _nothing, lambda source, target: ["node", str(target / "round.mjs")]
 )
 
+ANSIBLE = Sdk(
+    "ansible",
+    (),
+    _ansible,
+    _nothing,
+    lambda source, target: [str(target / "venv" / "bin" / "ansible-playbook"), str(source / "playbook.yml")],
+)
+
+# Those that do the round of tests/clients/test_sdks.py.
 FROM_REGISTRIES = (AIOBOTOCORE, JAVA_1, JAVA_2, GO, JAVASCRIPT)
