@@ -84,3 +84,28 @@ def test_a_seed_that_is_not_base32_is_an_error_that_does_not_show_it() -> None:
     with pytest.raises(ValueError) as error:
         totp.matching_counter(Secret("not base32!"), "123456", at(59), 1)
     assert "not base32!" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("steps_away", "is_found"),
+    [(-2, False), (-1, True), (0, True), (1, True), (2, False)],
+    ids=lambda value: str(value),
+)
+def test_two_codes_in_a_row_are_found_by_the_second(steps_away: int, is_found: bool) -> None:
+    now = at(1_800_000_000)
+    counter = totp.counter_at(now) + steps_away
+    codes = (totp.code(SEED, counter - 1), totp.code(SEED, counter))
+    assert totp.consecutive_counter(SEED, codes, now, 1) == (counter if is_found else None)
+
+
+@pytest.mark.parametrize("steps", [(0, 0), (1, 0), (-1, 1), (0, -1)])
+def test_codes_that_do_not_follow_each_other_are_none(steps: tuple[int, int]) -> None:
+    now = at(1_800_000_000)
+    first, second = (totp.code(SEED, totp.counter_at(now) + step) for step in steps)
+    assert totp.consecutive_counter(SEED, (first, second), now, 5) is None
+
+
+def test_what_is_no_code_follows_nothing() -> None:
+    assert totp.consecutive_counter(SEED, ("755224", "28708a"), at(30), 1) is None
+    assert totp.consecutive_counter(SEED, ("", "287082"), at(30), 1) is None
+    assert totp.consecutive_counter(SEED, ("755224", "287082"), at(30), 1) == 1

@@ -108,7 +108,7 @@ class Daypass:
             issuer_keys=IssuerKeys(documents, federation.issuers),
             saml_recipients=frozenset(federation.saml_recipients),
         )
-        authenticator = Authenticator(store.identities, store.key_ring, settings.regions)
+        authenticator = Authenticator(store.identities, store.key_ring, settings.regions, store.directory)
         authorizer = Authorizer(store.identities)
         api = Api(
             services={

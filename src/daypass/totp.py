@@ -65,6 +65,21 @@ def matching_counter(seed: Secret, code: str, now: datetime, window: int) -> int
     return found
 
 
+def consecutive_counter(seed: Secret, codes: tuple[str, str], now: datetime, window: int) -> int | None:
+    """The time step of the second code, if the codes are those of two steps in a row, and that step is at most
+    `window` before or after now; None if they are not. As matching_counter otherwise."""
+    if any(_CODE.fullmatch(code) is None for code in codes):
+        return None
+    key, present = _key(seed), counter_at(now)
+    found = None
+    for counter in range(max(present - window, 1), present + window + 1):
+        first = hmac.compare_digest(_code(key, counter - 1), codes[0])
+        second = hmac.compare_digest(_code(key, counter), codes[1])
+        if first and second:
+            found = counter
+    return found
+
+
 def _key(seed: Secret) -> bytes:
     try:
         return base64.b32decode(seed.reveal())

@@ -23,12 +23,21 @@ from support.api import ACCOUNT, InProcess, allow, in_process
 from support.boto3_in_process import client
 from support.iam import DOCUMENT_TEXT, TRUST_TEXT, policy_arn, refusal, user_arn
 from support.saml_metadata import metadata, signer
-from support.stores import OTHER_ACCOUNT, SqliteEngine
+from support.stores import OTHER_ACCOUNT, SECRET, SqliteEngine
 
 # One file for each family of actions, all with one world.
 FILES = sorted((Path(__file__).parents[1] / "vectors").glob("iam_checks*.json"))
 VECTORS = [row for file in FILES for row in json.loads(file.read_text())["rows"]]
 ROWS = [pytest.param(row, id=f"{row['action']} {row['case']}".strip()) for row in VECTORS]
+# What there is none of in the world of the rows.
+THERE_IS_NONE = {
+    "GetAccountPasswordPolicy",
+    "GetGroupPolicy",
+    "GetLoginProfile",
+    "GetMFADevice",
+    "GetRolePolicy",
+    "GetUserPolicy",
+}
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 REQUEST = RawRequest("POST", b"/", b"", (), b"", "127.0.0.1", False, NOW)
 
@@ -43,7 +52,9 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
     async with SqliteEngine(tmp_path).open() as store:
         directory = store.directory
         carol = await directory.create_user(ACCOUNT, "carol", path="/", tags={"Own": "yes"}, created=NOW)
-        await directory.create_user(ACCOUNT, "alice", path="/dev/", tags={"Team": "red"}, created=NOW)
+        alice = await directory.create_user(ACCOUNT, "alice", path="/dev/", tags={"Team": "red"}, created=NOW)
+        key = await directory.create_access_key(alice.user_id, SECRET, NOW)
+        await directory.create_mfa_device(ACCOUNT, "phone", path="/phones/", seed=SECRET, tags={"Kind": "phone"})
         await directory.create_account(OTHER_ACCOUNT, NOW)
         for account_id in (ACCOUNT, OTHER_ACCOUNT):
             await directory.create_policy(
@@ -81,11 +92,17 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
         ports = Ports(store.identities, directory, store.entropy, store.key_ring)
         checks = ACTIONS[row["action"]].checks
         assert checks is not None
-        found = await checks(ports, Exchange(REQUEST, "request-id", caller, row["parameters"]))
+        parameters = with_key(row["parameters"], key.access_key_id)
+        found = await checks(ports, Exchange(REQUEST, "request-id", caller, parameters))
         assert [
             [check.action, check.resource, {key: listed(value) for key, value in check.context.items()}]
             for check in found
         ] == row["checks"]
+
+
+def with_key(parameters: dict[str, Any], access_key_id: str) -> dict[str, Any]:
+    """The parameters of a row, with alice's access key where they name it."""
+    return {name: access_key_id if value == "AKIA-OF-ALICE" else value for name, value in parameters.items()}
 
 
 def listed(value: Any) -> Any:
@@ -101,6 +118,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     with in_process(tmp_path_factory.mktemp("iam") / "data") as server:
         iam = client(server, server.root)
         iam.create_user(UserName="alice", Path="/dev/", Tags=[{"Key": "Team", "Value": "red"}])
+        server.key = iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]  # type: ignore[attr-defined]  # because the test adds it
+        iam.create_virtual_mfa_device(
+            VirtualMFADeviceName="phone", Path="/phones/", Tags=[{"Key": "Kind", "Value": "phone"}]
+        )
         iam.create_policy(
             PolicyName="readers",
             Path="/team/",
@@ -116,6 +137,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
         )
         iam.create_instance_profile(InstanceProfileName="box", Path="/app/", Tags=[{"Key": "Team", "Value": "blue"}])
         iam.create_group(GroupName="crew", Path="/ops/")
+        iam.generate_credential_report()
         iam.create_open_id_connect_provider(Url="https://idp.example.com/realm")
         iam.create_saml_provider(Name="corporate", SAMLMetadataDocument=metadata(signer()))
         server.powerless = server.user("powerless")  # type: ignore[attr-defined]  # because the test adds it
@@ -127,7 +149,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
 def test_an_action_without_its_permission_is_denied_on_the_resource_it_is_checked_on(row: Any, world: Any) -> None:
     call = getattr(client(world, world.powerless), xform_name(row["action"]))
     action, resource, _ = row["checks"][0]
-    status, code, message = refusal(call, **row["parameters"])
+    status, code, message = refusal(call, **with_key(row["parameters"], world.key))
     assert (status, code) == (403, "AccessDenied")
     assert message == (
         f"User: {user_arn('powerless')} is not authorized to perform: {action} "
@@ -152,10 +174,11 @@ def test_the_permission_on_the_very_resource_is_enough(action: str, world: Any) 
     (check,) = row["checks"]
     world.put_policy("carol", "only", allow(check[0], check[1]))
     call = getattr(client(world, world.carol), xform_name(action))
-    if action in ("GetUserPolicy", "GetRolePolicy", "GetGroupPolicy"):
-        assert refusal(call, **row["parameters"])[1] == "NoSuchEntity"  # allowed to learn that there is none
+    parameters = with_key(row["parameters"], world.key)
+    if action in THERE_IS_NONE:
+        assert refusal(call, **parameters)[1] == "NoSuchEntity"  # allowed to learn that there is none
     else:
-        call(**row["parameters"])
+        call(**parameters)
 
 
 def test_who_may_not_see_users_does_not_learn_which_names_exist(world: Any) -> None:

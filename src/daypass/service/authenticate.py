@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 from daypass import limits, names
 from daypass.names import Secret
 from daypass.service.caller import Caller, key_caller, session_caller
-from daypass.service.ports import Account, IdentityReader, Role, User
+from daypass.service.ports import Account, IdentityReader, Role, UseLog, User
 from daypass.service.signature_errors import service_error
 from daypass.token import (
     FEDERATED_USER,
@@ -51,10 +51,18 @@ _Value = TypeVar("_Value")
 class Authenticator:
     """Proves claims. Keeps signing keys and opened tokens, so that a caller seen before costs little."""
 
-    def __init__(self, identities: IdentityReader, key_ring: KeyRing, regions: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        identities: IdentityReader,
+        key_ring: KeyRing,
+        regions: frozenset[str] = frozenset(),
+        uses: UseLog | None = None,
+    ) -> None:
         """key_ring: for the Authenticator's life; another ring, another Authenticator.
-        regions: those that a credential scope may name; empty: every well-formed one."""
+        regions: those that a credential scope may name; empty: every well-formed one.
+        uses: told of the access key or the role behind every signature that was right."""
         self._identities = identities
+        self._uses = uses
         self._key_ring = key_ring
         self._regions = regions
         self._signing_keys: _Recent[tuple[str, str, str, str], tuple[Secret, SigningKey]] = _Recent(
@@ -91,6 +99,8 @@ class Authenticator:
             key = self._verify(request, claim, payload_hash, secret)
         except SignatureFault as fault:
             raise service_error(fault, claim.service) from None
+        if self._uses is not None:
+            self._note_use(self._uses, caller, claim, request.received)
         return caller, key
 
     async def prove_text(self, claim: Claim, text: bytes, received: datetime) -> Caller:
@@ -109,7 +119,17 @@ class Authenticator:
                 raise _fault(Fault.SIGNATURE, claim)
         except SignatureFault as fault:
             raise service_error(fault, "s3") from None
+        if self._uses is not None:
+            self._note_use(self._uses, caller, claim, received)
         return caller
+
+    @staticmethod
+    def _note_use(uses: UseLog, caller: Caller, claim: Claim, received: datetime) -> None:
+        """Of a user's or root's key, or of a session's role. Another session is no use of the key that made it."""
+        if caller.session is None:
+            uses.used(caller.access_key_id, claim.service, claim.region, received)
+        elif caller.role is not None:
+            uses.used(caller.role.role_id, claim.service, claim.region, received)
 
     def _check_scope(self, claim: Claim, services: frozenset[str]) -> None:
         region_is_right = claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)

@@ -16,12 +16,16 @@ from typing import Final
 from daypass.service.actions import Action
 from daypass.service.iam import (
     access_keys,
+    account,
     account_details,
     attachments,
     boundaries,
+    credential_report,
     groups,
     inline_policies,
     instance_profiles,
+    login_profiles,
+    mfa_devices,
     oidc_providers,
     policies,
     policy_versions,
@@ -47,6 +51,13 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "ListAccessKeys": Action(access_keys.list_access_keys, on_user("iam:ListAccessKeys")),
     "UpdateAccessKey": Action(access_keys.update_access_key, on_user("iam:UpdateAccessKey")),
     "DeleteAccessKey": Action(access_keys.delete_access_key, on_user("iam:DeleteAccessKey")),
+    "GetAccessKeyLastUsed": Action(
+        access_keys.get_access_key_last_used, access_keys.get_access_key_last_used_checks
+    ),
+    **login_profiles.ACTIONS,
+    **mfa_devices.ACTIONS,
+    **account.ACTIONS,
+    **credential_report.ACTIONS,
     "CreateRole": Action(roles.create_role, roles.create_role_checks),
     "GetRole": Action(roles.get_role, on_target(ROLE, "iam:GetRole")),
     "ListRoles": Action(roles.list_roles, roles.list_roles_checks),

@@ -8,15 +8,17 @@ Source: IAM API Reference.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from daypass import names
+from daypass.errors import access_denied
 from daypass.names import Secret
-from daypass.service.actions import Exchange, Ports
-from daypass.service.iam import pages
+from daypass.service.actions import Check, Exchange, Ports
+from daypass.service.iam import pages, tagging
 from daypass.service.iam.faults import refusal, worded
 from daypass.service.iam.targets import account_id, user_or_root
-from daypass.service.ports import AccessKeyRecord, UserRecord
+from daypass.service.ports import AccessKeyRecord, User, UserRecord
 
 Result = Mapping[str, Any]
 
@@ -59,6 +61,42 @@ async def delete_access_key(ports: Ports, exchange: Exchange) -> Result:
     with worded(access_key_id=access_key_id):
         await ports.directory.delete_access_key(_owner_id(exchange, user), access_key_id)
     return {}
+
+
+async def get_access_key_last_used_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+    """On the user whose key it is. A key of nobody in the account is denied, in AWS's words."""
+    owner = await _owner(ports, exchange)
+    if owner is None:
+        resource, tags = names.root_arn(account_id(exchange)), {}
+    else:
+        resource, tags = owner.arn, tagging.resource_context(owner.tags, "aws", "iam")
+    return (Check("iam:GetAccessKeyLastUsed", resource, tags),)
+
+
+async def get_access_key_last_used(ports: Ports, exchange: Exchange) -> Result:
+    owner, access_key_id = await _owner(ports, exchange), exchange.parameters["AccessKeyId"]
+    used = (await ports.directory.last_uses([access_key_id])).get(access_key_id)
+    last_used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}
+    if used is not None:
+        last_used = {"LastUsedDate": used.used, "ServiceName": used.service, "Region": used.region}
+    return {"AccessKeyLastUsed": last_used} | ({} if owner is None else {"UserName": owner.name})
+
+
+async def _owner(ports: Ports, exchange: Exchange) -> User | None:
+    """The user whose access key it is; None for one of root's.
+
+    Raises:
+        ServiceError: AccessDenied; the account has no such key.
+    """
+    access_key_id = exchange.parameters["AccessKeyId"]
+    key = await ports.identities.access_key(access_key_id)
+    owner = None if key is None else await ports.identities.user(key.owner_id)
+    if key is None or key.account_id != account_id(exchange) or (owner is None and key.owner_id != key.account_id):
+        raise access_denied(
+            f"User: {exchange.caller.principal.arn} is not authorized to perform iam:GetAccessKeyLastUsed "
+            f"on resource: access key {access_key_id}"
+        )
+    return owner
 
 
 def _owner_id(exchange: Exchange, user: UserRecord | None) -> str:
