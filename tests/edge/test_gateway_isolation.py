@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -497,7 +498,7 @@ def test_a_success_before_the_body_was_sent_is_no_success(server: Daypass, recor
 def test_an_answer_that_breaks_off_ends_the_connection_instead_of_looking_whole(
     server: Daypass, recorder: RecordingBackend
 ) -> None:
-    recorder.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 10
+    recorder.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 10
     url = urlsplit(f"{server.url}/{BUCKET}/key")
     connection = http.client.HTTPConnection(url.netloc, timeout=10)
     connection.request("GET", url.path, headers=raw_s3.signed_headers(server.root, "GET", url.geturl()))
@@ -507,6 +508,19 @@ def test_an_answer_that_breaks_off_ends_the_connection_instead_of_looking_whole(
     with pytest.raises(http.client.IncompleteRead):
         response.read()
     connection.close()
+
+
+def test_a_small_answer_that_breaks_off_is_none_at_all(server: Daypass, recorder: RecordingBackend) -> None:
+    """It is awaited whole before the client's answer begins, which can then say what happened."""
+    recorder.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + b"x" * 10
+    sent: list[raw_s3.Answer] = []
+    asking = threading.Thread(target=lambda: sent.append(get(server, server.root, "key")))
+    asking.start()
+    assert recorder.wait_for(lambda: len(recorder.requests) == 1)
+    time.sleep(0.1)
+    recorder.hang_up()
+    asking.join()
+    assert (sent[0].status, sent[0].code) == (503, "ServiceUnavailable")
 
 
 def test_a_backend_that_is_not_there_is_a_503_and_recovers_by_itself(

@@ -14,6 +14,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
+from daypass import limits
 from daypass.edge import relay
 from daypass.edge.arrival import Form
 from daypass.edge.backend import EMPTY_HASH, error_of, shown_headers, unavailable
@@ -99,7 +100,16 @@ class Forwarder:
             await client.answer(status, (*headers, *length))
 
     async def _stream(self, client: Client, status: int, headers: Headers, response: UpstreamResponse) -> None:
-        """Passes the body through. One that breaks off ends the connection: its length is promised already."""
+        """Passes the body through. One that breaks off ends the connection: its length is promised already.
+
+        A small one is awaited whole and leaves in one piece, and nobody need watch whether its client stays."""
+        length = response.header(b"content-length") or ""
+        if length.isdecimal() and len(length) < 7 and int(length) <= limits.ANSWER_AT_ONCE_BYTES:
+            content = await response.read(int(length) + 1)  # one more, so that its end is seen
+            if len(content) != int(length):
+                raise UpstreamFailure("the answer broke off", reached=True)
+            await client.answer(status, headers, content)
+            return
         async with client.watched() as has_left:
             await client.start(status, headers)
             try:
