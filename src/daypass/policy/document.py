@@ -374,7 +374,10 @@ class _Check:
         for provider, listed in element.items():
             for value in listed:
                 if parse_principals({provider: (value,)}) is None:
-                    return f'Invalid principal in policy: "{provider}":"{value}"'
+                    if provider == "Federated":
+                        return "Federated principals must be valid domain names or SAML metadata ARNs"
+                    written = "SERVICE" if provider == "Service" else provider
+                    return f'Invalid principal in policy: "{written}":"{value}"'
         return "Invalid principal in policy"
 
     # --- shared by the checks above ---

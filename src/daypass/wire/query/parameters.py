@@ -273,6 +273,8 @@ class _Compiler:
     def list_reader(self, shape: ListShape) -> NodeReader:
         read_element = self.node_reader(shape.element)
         secret = _holds_secret(shape)
+        # Of a list of texts AWS does not say which one is wrong, but all that is asked of each. (recorded, IAM 2026)
+        every = _constraints(shape.element) if isinstance(shape.element, StringShape) else None
 
         def read(node: Node, path: str, faults: Faults) -> list[Any] | None:
             elements = _elements(node, "member")
@@ -285,6 +287,8 @@ class _Compiler:
             ]
             if None in values:
                 raise _malformed("Unexpected complex element termination")
+            if every is not None and len(faults) > own:
+                faults[own:] = [self.fault(_JavaText(values), path, every, secret=secret)]
             # The list's own faults come before its elements'.
             faults[own:own] = self.length_faults(_JavaText(values), len(values), shape, path, secret=secret)
             return values
@@ -385,6 +389,20 @@ def _holds_secret(shape: Shape) -> bool:
 
 def _bounds(shape: StringShape | ListShape | MapShape) -> tuple[int, int]:
     return shape.min or 0, sys.maxsize if shape.max is None else shape.max
+
+
+def _constraints(shape: StringShape) -> str:
+    """Everything that is asked of a text, as one constraint."""
+    asked = []
+    if shape.max is not None:
+        asked.append(f"have length less than or equal to {shape.max}")
+    if shape.min is not None:
+        asked.append(f"have length greater than or equal to {shape.min}")
+    if shape.pattern is not None:
+        asked.append(f"satisfy regular expression pattern: {shape.pattern}")
+    if shape.enum:
+        asked.append(f"satisfy enum value set: [{', '.join(shape.enum)}]")
+    return f"satisfy constraint: [{', '.join([f'Member must {one}' for one in [*asked, 'not be null']])}]"
 
 
 def _lower_camel(name: str) -> str:
