@@ -15,7 +15,7 @@ from typing import Final
 
 from daypass import limits
 from daypass.edge.arrival import arrive
-from daypass.edge.backend import BackendBuckets, object_tags
+from daypass.edge.backend import BackendBuckets
 from daypass.edge.backends import Backends
 from daypass.edge.body import object_body
 from daypass.edge.client import (
@@ -29,6 +29,7 @@ from daypass.edge.client import (
 )
 from daypass.edge.deletion import delete_objects
 from daypass.edge.forward import Forwarder
+from daypass.edge.object_tags import ObjectTags
 from daypass.errors import ServiceError
 from daypass.service import s3_checks, s3_cors, s3_delete, s3_documents
 from daypass.service.actions import Check, ContextValue, Ports
@@ -77,6 +78,7 @@ class Gateway:
         self._authenticator = authenticator
         self._access = S3Access(authorizer, audit)
         self._backends = backends
+        self._tags = ObjectTags(backends)
         at_backend = BackendBuckets(backends.of)
         self._bucket_ports = BucketPorts(ports.identities, ports.directory, at_backend)
         self._buckets = KnownBuckets(adoptions, ports.identities, ports.directory, at_backend)
@@ -203,6 +205,9 @@ class Gateway:
             except ServiceError as error:
                 trail.recorded = body is None or error is not body.fault
                 raise
+            finally:
+                if row.body is not Body.NONE or request.method in ("PUT", "DELETE"):
+                    self._tags.forget(exchange.bucket_name, call.key or "")
 
     async def _answer(self, client: Client, request_id: str, answer: RawResponse) -> None:
         headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
@@ -240,8 +245,7 @@ class Gateway:
     async def _object_tags(
         self, exchange: S3Exchange, bucket: str, key: str, version_id: str | None
     ) -> dict[str, ContextValue]:
-        at = exchange.request.received
-        tags = await object_tags(self._backends.of(bucket), bucket, key, version_id, at)
+        tags = await self._tags.of(bucket, key, version_id, exchange.request.received)
         return {**s3_checks.object_tag_context(tags)}
 
     async def _with_source(self, exchange: S3Exchange) -> S3Exchange:
