@@ -2,7 +2,7 @@
 # One virtual environment, .venv, in the tree; a stamp beside it makes the second run quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep test-clients lint format compatibility bench bench-policy clean
+.PHONY: help demo test test-deep test-clients lint format compatibility bench bench-policy bench-gateway clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ bench: $(VENV)/bench.stamp ## requests per second, CPU and memory of GetFederati
 
 bench-policy: $(VENV)/bench.stamp ## policy decisions per second
 	@$(BIN)/python bench/policy.py
+
+bench-gateway: $(VENV)/bench.stamp ## the S3 gateway beside nginx proxy_pass (needs nginx)
+	@$(BIN)/python bench/gateway.py
 
 clean: ## remove the virtual environment and every cache
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

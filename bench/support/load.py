@@ -119,9 +119,10 @@ class _Connection(asyncio.Protocol):
             if head_end < 0:
                 return
             head = self._received[:head_end].lower()
-            at = head.index(b"\r\ncontent-length:") + 17
-            line_end = head.find(b"\r\n", at)
-            length = int(head[at:] if line_end < 0 else head[at:line_end])
+            named = head.find(b"\r\ncontent-length:")
+            line_end = head.find(b"\r\n", named + 17)
+            # A 204 has no length, and no body.
+            length = int(head[named + 17 :] if line_end < 0 else head[named + 17 : line_end]) if named >= 0 else 0
             self._closing = b"\r\nconnection: close" in head
             self._missing = head_end + 4 + length - len(self._received)
         if self._missing == 0:

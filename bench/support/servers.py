@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,12 +88,12 @@ class DaypassData:
 
 
 def start_bound(logs: Path) -> Server:
-    port = _free_port()
+    port = free_port()
     return _start("bound", port, [sys.executable, str(_HERE / "bound.py"), str(port)], logs, "/")
 
 
 def start_moto(logs: Path) -> Server:
-    port = _free_port()
+    port = free_port()
     command = [str(_BIN / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
     return _start("moto", port, command, logs, "/moto-api/")
 
@@ -104,12 +105,12 @@ def init_daypass(directory: Path) -> DaypassData:
     return DaypassData(directory, printed["AccountId"], root)
 
 
-def start_daypass(data: DaypassData, logs: Path) -> Server:
-    """One worker, audit on (it has no off), everything else as it comes."""
-    port = _free_port()
+def start_daypass(data: DaypassData, logs: Path, environment: Mapping[str, str] | None = None) -> Server:
+    """One worker, audit on (it has no off), everything else as it comes. environment: settings beside these."""
+    port = free_port()
     command = [str(_BIN / "daypass"), "serve", "--data", str(data.directory)]
     command += ["--listen", f"127.0.0.1:{port}", "--workers", "1"]
-    return _start("daypass", port, command, logs, "/_daypass/health")
+    return _start("daypass", port, command, logs, "/_daypass/health", environment)
 
 
 def make_user(server: Server, root: Keys) -> Keys:
@@ -121,10 +122,13 @@ def make_user(server: Server, root: Keys) -> Keys:
     return Keys(made["AccessKeyId"], made["SecretAccessKey"])
 
 
-def _start(name: str, port: int, command: list[str], logs: Path, ready_path: str) -> Server:
+def _start(
+    name: str, port: int, command: list[str], logs: Path, ready_path: str, environment: Mapping[str, str] | None = None
+) -> Server:
     log = logs / f"{name}.log"
+    variables = {**os.environ, **(environment or {})}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
     if (os.cpu_count() or 1) > 1:
         pin(process.pid, SERVER_CORE)
     server = Server(name, port, process, log)
@@ -145,7 +149,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from daypass import limits
-from daypass.edge.client import Client, ClientGone, ProvenBody
+from daypass.edge.client import Client, ClientGone
 from daypass.errors import ServiceError
-
-HELLO = hashlib.sha256(b"hello world").hexdigest()
 
 
 class Wire:
@@ -48,11 +45,11 @@ class Wire:
         return len(self._messages)
 
 
-async def passed_on(body: ProvenBody) -> tuple[list[bytes], BaseException | None]:
-    """What a backend would have got, and what broke it off."""
+async def received(client: Client) -> tuple[list[bytes], BaseException | None]:
+    """What came of the body, and what broke it off."""
     chunks: list[bytes] = []
     try:
-        async for chunk in body.chunks():
+        async for chunk in client.body():
             chunks.append(chunk)
     except (ServiceError, ClientGone) as fault:
         return chunks, fault
@@ -63,51 +60,18 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
 
 
-def test_a_body_of_the_declared_hash_is_passed_on_whole() -> None:
+def test_a_body_is_received_piece_by_piece() -> None:
     async def work() -> None:
-        body = ProvenBody(Wire(b"hello ", b"", b"world").client(11), HELLO)
-        assert not body.complete
-        chunks, fault = await passed_on(body)
-        assert (b"".join(chunks), fault, body.complete) == (b"hello world", None, True)
+        assert await received(Wire(b"hello ", b"", b"world").client(11)) == ([b"hello ", b"world"], None)
+        assert await received(Wire().client(0)) == ([], None)
 
     run(work)
 
 
-def test_the_last_piece_is_held_back_when_the_hash_is_wrong() -> None:
+def test_a_body_shorter_than_promised_is_incomplete() -> None:
     async def work() -> None:
-        body = ProvenBody(Wire(b"hello ", b"there", b" you").client(15), HELLO)
-        chunks, fault = await passed_on(body)
-        assert chunks == [b"hello ", b"there"]
-        assert isinstance(fault, ServiceError)
-        assert fault.code == "XAmzContentSHA256Mismatch"
-        assert body.fault is fault
-        assert not body.complete
-
-    run(work)
-
-
-def test_a_hash_in_capitals_is_the_same_hash() -> None:
-    async def work() -> None:
-        _, fault = await passed_on(ProvenBody(Wire(b"hello world").client(11), HELLO.upper()))
-        assert fault is None
-
-    run(work)
-
-
-def test_an_empty_body_is_proven_at_once() -> None:
-    async def work() -> None:
-        assert ProvenBody(Wire().client(0), hashlib.sha256(b"").hexdigest()).complete
-        assert ProvenBody(Wire().client(0), None).complete
-        with pytest.raises(ServiceError, match="XAmzContentSHA256Mismatch"):
-            ProvenBody(Wire().client(0), HELLO)
-
-    run(work)
-
-
-def test_a_body_shorter_than_promised_is_incomplete_and_its_end_is_held_back() -> None:
-    async def work() -> None:
-        chunks, fault = await passed_on(ProvenBody(Wire(b"hello ", b"world").client(20), None))
-        assert chunks == [b"hello "]
+        chunks, fault = await received(Wire(b"hello ", b"world").client(20))
+        assert chunks == [b"hello ", b"world"]
         assert isinstance(fault, ServiceError)
         assert fault.code == "IncompleteBody"
 
@@ -116,8 +80,8 @@ def test_a_body_shorter_than_promised_is_incomplete_and_its_end_is_held_back() -
 
 def test_a_client_that_leaves_breaks_its_body_off() -> None:
     async def work() -> None:
-        chunks, fault = await passed_on(ProvenBody(Wire(b"hello ", leaves=True).client(11), HELLO))
-        assert chunks == []
+        chunks, fault = await received(Wire(b"hello ", leaves=True).client(11))
+        assert chunks == [b"hello "]
         assert isinstance(fault, ClientGone)
 
     run(work)
@@ -138,9 +102,9 @@ def test_a_client_that_falls_silent_is_cut_off(monkeypatch: pytest.MonkeyPatch) 
     async def work() -> None:
         silent = Wire(b"hello", b"never sent", seconds_between=0)
         silent._messages.pop()
-        chunks, fault = await passed_on(ProvenBody(silent.client(11), None))
+        chunks, fault = await received(silent.client(11))
         assert isinstance(fault, ServiceError)
-        assert (fault.code, chunks) == ("RequestTimeout", [])
+        assert (fault.code, chunks) == ("RequestTimeout", [b"hello"])
 
     run(work)
 
@@ -150,7 +114,7 @@ def test_a_client_that_drips_is_cut_off_though_it_is_never_silent_for_long(monke
     monkeypatch.setattr(limits, "CLIENT_BODY_BYTES_PER_SECOND", 1_000_000)
 
     async def work() -> None:
-        _, fault = await passed_on(ProvenBody(Wire(*[b"x"] * 100, seconds_between=0.02).client(100), None))
+        _, fault = await received(Wire(*[b"x"] * 100, seconds_between=0.02).client(100))
         assert isinstance(fault, ServiceError)
         assert fault.code == "RequestTimeout"
 

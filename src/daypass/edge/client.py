@@ -1,7 +1,7 @@
 """The client's side of one streamed exchange: its body coming in, our answer going out, and whether it is still there.
 
-Owns the bounds on a slow client and the proof of a declared payload hash. What body and answer mean is the
-gateway's knowledge.
+Owns the bounds on a slow client. What body and answer mean is the gateway's knowledge, what proves an object
+edge.body's.
 
 Source: ASGI specification 3.0, "HTTP connection scope"; S3 API Reference, "Error responses" (RequestTimeout,
 IncompleteBody, XAmzContentSHA256Mismatch).
@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from daypass import limits
-from daypass.errors import ServiceError
 from daypass.wire.http import Headers
 from daypass.wire.s3_errors import s3_error
 
@@ -82,18 +81,26 @@ class Client:
 
     async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """A whole answer."""
-        await self.start(status, headers)
-        await self.send(body, more=False)
+        head = await self._head(status, headers)
+        await self._patiently(self._send_both(head, {"type": "http.response.body", "body": body}))
 
     async def start(self, status: int, headers: Headers) -> None:
-        """The head of an answer. A connection whose body was not read whole is closed after it: the server could
-        not tell the rest of the body from the next request."""
+        """The head of an answer."""
+        await self._patiently(self._send(await self._head(status, headers)))
+
+    async def _head(self, status: int, headers: Headers) -> dict[str, Any]:
+        """A connection whose body was not read whole is closed after the answer: the server could not tell the rest of
+        the body from the next request."""
         if not self._body_received and not await self._drained():
             headers = (*headers, (b"connection", b"close"))
         if self.also_said:
             headers = (*headers, *self.also_said)
         self.answered = True
-        await self._patiently(self._send({"type": "http.response.start", "status": status, "headers": headers}))
+        return {"type": "http.response.start", "status": status, "headers": headers}
+
+    async def _send_both(self, head: dict[str, Any], body: dict[str, Any]) -> None:
+        await self._send(head)
+        await self._send(body)
 
     async def send(self, chunk: bytes, *, more: bool) -> None:
         """A piece of the answer's body. Raises ClientGone if the client takes nothing for too long."""
@@ -138,45 +145,6 @@ class Client:
         except TimeoutError:
             return False
         return self._body_received
-
-
-class ProvenBody:
-    """A body whose last piece is held back until the hash of all of it is the declared one.
-
-    A backend that was promised content_length bytes never gets them all otherwise, so it stores nothing.
-
-    payload_hash: 64 hexadecimal digits, or None for UNSIGNED-PAYLOAD, which nobody can prove.
-    complete: whether all of it was received and proven.
-    fault: why it broke off, if it did.
-    """
-
-    def __init__(self, client: Client, payload_hash: str | None) -> None:
-        self._client = client
-        self._payload_hash = payload_hash
-        self.complete = client.content_length == 0
-        self.fault: ServiceError | ClientGone | None = None
-        if self.complete:
-            check_payload_hash(payload_hash, b"")
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Raises ServiceError or ClientGone as Client.body does; XAmzContentSHA256Mismatch before the last piece."""
-        digest = hashlib.sha256()
-        held = b""
-        try:
-            async for chunk in self._client.body():
-                if self._payload_hash is not None:
-                    digest.update(chunk)
-                if held:
-                    yield held
-                held = chunk
-            if self._payload_hash is not None:
-                compare_payload_hash(self._payload_hash, digest.hexdigest())
-        except (ServiceError, ClientGone) as fault:
-            self.fault = fault
-            raise
-        self.complete = True
-        if held:
-            yield held
 
 
 def check_payload_hash(payload_hash: str | None, body: bytes) -> None:

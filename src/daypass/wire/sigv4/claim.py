@@ -395,7 +395,9 @@ def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int
 
 def amz_date(moment: datetime) -> str:
     """moment: aware UTC → `YYYYMMDDTHHMMSSZ`."""
-    return f"{moment:%Y%m%dT%H%M%SZ}"
+    # A third of what strftime takes, and every request to a backend has it.
+    day = f"{moment.year:04}{moment.month:02}{moment.day:02}"
+    return f"{day}T{moment.hour:02}{moment.minute:02}{moment.second:02}Z"
 
 
 def _iso_time(moment: datetime) -> str:

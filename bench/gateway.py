@@ -1,0 +1,246 @@
+"""What the S3 gateway costs: beside nginx `proxy_pass` before the same backend, and beside the backend asked directly.
+
+    python bench/gateway.py [--rounds 3] [--seconds 1.5] [--transfers 3] [--json FILE]
+
+The backend is nginx with static files (Debian: nginx-core), the fastest there is, on the load's core; the gateway (one
+worker, audit on, an IAM user with an identity policy) and the proxy are on the other. Rounds alternate between them:
+GET and PUT of 1 KiB at 1 and 32 connections, and one 64 MiB object each way. Every request to the gateway is signed;
+medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+from support.accounting import peak_resident_mib, usage
+from support.servers import DaypassData, Server
+from support.signed import REGION, Keys
+
+from support import nginx, servers
+
+KEYS: Final = 200  # objects of 1 KiB, asked for in turn
+SMALL: Final = b"x" * 1_024
+LARGE_BYTES: Final = 64 * 1024**2
+CONNECTIONS: Final = (1, 32)
+GOAL_CPU_US: Final = 250.0  # of the gateway for a small request, at most
+GOAL_SHARE: Final = 0.6  # of proxy_pass's throughput with a large object, at least
+_BENCH: Final = Path(__file__).parent
+_BUCKET: Final = "benchmark-files"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked, and whether it wants signatures."""
+
+    server: Server
+    keys: Keys | None
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--seconds", type=float, default=1.5, help="timed part of one round")
+    arguments.add_argument("--transfers", type=int, default=3, help="of a large object, each way")
+    arguments.add_argument("--json", type=Path, help="write every round there")
+    given = arguments.parse_args()
+    if not nginx.is_there():
+        print("nginx is not on this machine (Debian: apt install nginx-core): nothing is measured")
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="daypass-bench-", dir=_memory()) as scratch,
+        _running(Path(scratch)) as all_,
+    ):
+        timed = _small(Path(scratch), all_, given.rounds, given.seconds)
+        moved = _large(Path(scratch), all_, given.transfers)
+        memory = peak_resident_mib(all_["gateway"].server.process.pid)
+    _print(timed, moved, memory)
+    if given.json:
+        given.json.write_text(json.dumps({"small": timed, "large": moved}, indent=1))
+
+
+def _memory() -> str | None:
+    """Where files are in memory, if that is anywhere: the disk is not what is measured."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a directory of our own is made in it
+
+
+@contextmanager
+def _running(scratch: Path) -> Iterator[dict[str, Target]]:
+    files = scratch / "files"
+    (files / _BUCKET / "homes").mkdir(parents=True)
+    for index in range(KEYS):
+        (files / _BUCKET / "homes" / f"{index:06d}").write_bytes(SMALL)
+    (files / _BUCKET / "homes" / "large").write_bytes(b"\0" * LARGE_BYTES)
+    data = servers.init_daypass(scratch / "data")
+    running: list[Server] = []
+    try:
+        running.append(static := nginx.start_static(scratch / "static", files, servers.LOAD_CORE))
+        running.append(proxy := nginx.start_proxy(scratch / "proxy", static.port))
+        _adopt(data)
+        running.append(gateway := servers.start_daypass(data, scratch, _backend(static)))
+        keys = servers.make_user(gateway, data.root)
+        yield {"direct": Target(static, None), "proxy_pass": Target(proxy, None), "gateway": Target(gateway, keys)}
+    finally:
+        for server in reversed(running):
+            server.stop()
+
+
+def _adopt(data: DaypassData) -> None:
+    command = [sys.executable, "-m", "daypass.cli", "bucket", "adopt", _BUCKET, "--account", data.account_id]
+    subprocess.run([*command, "--data", str(data.directory), "--unchecked"], check=True, capture_output=True)
+
+
+def _backend(static: Server) -> dict[str, str]:
+    return {
+        "DAYPASS_S3_BACKEND": static.url,
+        "DAYPASS_S3_BACKEND_ACCESS_KEY_ID": "benchmark",
+        "DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY": "nginx-looks-at-none",
+    }
+
+
+# ---- small requests ----------------------------------------------------------------------------------------
+
+
+def _small(scratch: Path, targets: dict[str, Target], rounds: int, seconds: float) -> list[dict[str, Any]]:
+    timed = []
+    for method in ("GET", "PUT"):
+        for name, target in targets.items():
+            requests = [_request(target, method, f"homes/{index:06d}") for index in range(KEYS)]
+            (scratch / f"{name}-{method}").write_bytes(b"\0".join(requests))
+    for _ in range(rounds):
+        for method in ("GET", "PUT"):
+            for connections in CONNECTIONS:
+                for name, target in targets.items():
+                    one = _load(target.server, scratch / f"{name}-{method}", connections, seconds)
+                    timed.append({"server": name, "method": method, "connections": connections, **one})
+    return timed
+
+
+def _request(target: Target, method: str, key: str) -> bytes:
+    body = SMALL if method == "PUT" else b""
+    return _head(target, method, key, hashlib.sha256(body).hexdigest(), len(body)) + body
+
+
+def _head(target: Target, method: str, key: str, payload_hash: str, length: int) -> bytes:
+    url = f"{target.server.url}/{_BUCKET}/{key}"
+    headers = {"Host": f"127.0.0.1:{target.server.port}"}
+    if length:
+        headers["Content-Length"] = str(length)
+    if target.keys is not None:
+        headers |= _signature(target.keys, method, url, payload_hash)
+    lines = [f"{method} /{_BUCKET}/{key} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
+
+
+def _signature(keys: Keys, method: str, url: str, payload_hash: str) -> dict[str, str]:
+    request = botocore.awsrequest.AWSRequest(method, url, headers={"X-Amz-Content-SHA256": payload_hash})
+    signer = _Signer(botocore.credentials.Credentials(keys.access_key_id, keys.secret_access_key), "s3", REGION)
+    signer.payload_hash = payload_hash
+    signer.add_auth(request)
+    return {name: str(value) for name, value in request.headers.items() if name != "Host"}
+
+
+class _Signer(botocore.auth.S3SigV4Auth):  # type: ignore[misc]  # because botocore has no types
+    payload_hash: str
+
+    def payload(self, request: Any) -> str:
+        return self.payload_hash
+
+
+def _load(server: Server, requests: Path, connections: int, seconds: float) -> dict[str, Any]:
+    """One Round of support/load.py."""
+    command = [sys.executable, "-m", "support.load", "--port", str(server.port)]
+    command += ["--server-pid", str(server.process.pid), "--requests", str(requests)]
+    command += ["--connections", str(connections), "--seconds", str(seconds), "--core", str(servers.LOAD_CORE)]
+    finished = subprocess.run(command, cwd=_BENCH, check=False, capture_output=True, text=True)
+    if finished.returncode != 0:
+        raise SystemExit(f"the load on {server.name} failed:\n{finished.stderr}\n{server.log.read_text()[-4000:]}")
+    one: dict[str, Any] = json.loads(finished.stdout)
+    if not set(one["statuses"]) <= {"200", "204"} or one["lost"]:
+        raise SystemExit(f"{server.name} answered {one['statuses']}, lost {one['lost']}: {one['samples'][:1]}")
+    return one
+
+
+# ---- large objects -----------------------------------------------------------------------------------------
+
+
+def _large(scratch: Path, targets: dict[str, Target], transfers: int) -> list[dict[str, Any]]:
+    moved = []
+    digest = hashlib.sha256(b"\0" * LARGE_BYTES).hexdigest()
+    for _ in range(transfers):
+        for method, length, declared in (("GET", 0, hashlib.sha256(b"").hexdigest()), ("PUT", LARGE_BYTES, digest)):
+            for name, target in targets.items():
+                head = _head(target, method, "homes/large", declared, length)
+                (scratch / "transfer").write_bytes(head)
+                before = usage(target.server.process.pid)
+                command = [sys.executable, "-m", "support.transfer", "--port", str(target.server.port)]
+                command += ["--requests", str(scratch / "transfer"), "--bytes", str(length)]
+                command += ["--core", str(servers.LOAD_CORE)]
+                finished = subprocess.run(command, cwd=_BENCH, check=False, capture_output=True, text=True)
+                if finished.returncode != 0:
+                    raise SystemExit(f"{method} of a large object from {name} failed:\n{finished.stderr}")
+                cpu = usage(target.server.process.pid).since(before).cpu_seconds
+                seconds = json.loads(finished.stdout)["seconds"]
+                moved.append({"server": name, "method": method, "seconds": seconds, "cpu_seconds": cpu})
+    return moved
+
+
+# ---- what is printed ---------------------------------------------------------------------------------------
+
+
+def _print(timed: list[dict[str, Any]], moved: list[dict[str, Any]], memory: float) -> None:
+    print("1 KiB        conns      req/s   CPU µs  lowest   p50 ms   p99 ms  foreign")
+    cpu: list[float] = []
+    for method in ("GET", "PUT"):
+        for connections in CONNECTIONS:
+            for name in ("direct", "proxy_pass", "gateway"):
+                rounds = [
+                    one
+                    for one in timed
+                    if (one["server"], one["method"], one["connections"]) == (name, method, connections)
+                ]
+                each = [one["cpu_seconds"] / one["requests"] * 1e6 for one in rounds]
+                if name == "gateway":
+                    cpu.append(median(each))
+                print(
+                    f"{method} {name:<10} {connections:>3}"
+                    f" {median(one['requests'] / one['seconds'] for one in rounds):>10,.0f}"
+                    f" {median(each):>8.1f} {min(each):>7.1f}"
+                    f" {median(one['p50_ms'] for one in rounds):>8.3f} {median(one['p99_ms'] for one in rounds):>8.3f}"
+                    f" {median(one['foreign_cores'] for one in rounds):>8.2f}"
+                )
+    print("\n64 MiB             MB/s   CPU s a GB")
+    speed: dict[tuple[str, str], float] = {}
+    for method in ("GET", "PUT"):
+        for name in ("direct", "proxy_pass", "gateway"):
+            rounds = [one for one in moved if (one["server"], one["method"]) == (name, method)]
+            speed[method, name] = median(LARGE_BYTES / one["seconds"] / 1e6 for one in rounds)
+            gigabyte = median(one["cpu_seconds"] for one in rounds) / (LARGE_BYTES / 1e9)
+            print(f"{method} {name:<10} {speed[method, name]:>9,.0f} {gigabyte:>12.2f}")
+    print("foreign: cores that anything else kept busy, the backend with it; it shares the load's core.")
+    print(f"\ngateway's CPU a small request, at worst      {max(cpu):>8.0f} µs    ≤ {GOAL_CPU_US:g}")
+    for method in ("GET", "PUT"):
+        share = speed[method, "gateway"] / speed[method, "proxy_pass"]
+        print(f"{method} of 64 MiB ÷ proxy_pass's                 {share:>8.2f}       ≥ {GOAL_SHARE:g}")
+    print(f"gateway's peak resident MiB                  {memory:>8.1f}")
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    main()
+    print(f"\n{time.monotonic() - started:.0f} s")
