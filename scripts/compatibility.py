@@ -53,6 +53,7 @@ def page() -> str:
 
 def control_plane(title: str, service: Service, actions: Mapping[str, object]) -> Iterator[str]:
     """A service whose operations are rows of an ACTIONS table."""
+    actions = {name: row for name, row in actions.items() if name not in FACTS["told"][service.name]}
     yield f"## {title}\n\nAPI version {service.api_version}; {count(actions, service)}.\n"
     yield "| action | parameters enforced | refused | permission |\n|---|---|---|---|"
     for name in sorted(actions):

@@ -17,6 +17,7 @@ from daypass.client import (
     AssumeRoleRequest,
     AssumeRoleWithWebIdentityRequest,
     GetFederationTokenRequest,
+    GetScopedCredentialsRequest,
     GetSessionTokenRequest,
     PolicyBuilder,
     TokenServiceError,
@@ -134,7 +135,13 @@ def test_what_was_not_said_is_not_sent_and_what_was_said_is_under_the_models_nam
 
 @pytest.mark.parametrize(
     "request_class",
-    [GetFederationTokenRequest, AssumeRoleRequest, AssumeRoleWithWebIdentityRequest, GetSessionTokenRequest],
+    [
+        GetFederationTokenRequest,
+        AssumeRoleRequest,
+        AssumeRoleWithWebIdentityRequest,
+        GetScopedCredentialsRequest,
+        GetSessionTokenRequest,
+    ],
 )
 def test_a_request_has_every_parameter_of_its_operation(request_class: Any) -> None:
     described = model.load("sts").operations[request_class.operation].input

@@ -6,6 +6,7 @@ Every test is of both: the asynchronous one is called through an event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import re
 import socket
@@ -23,10 +24,12 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from daypass import limits
 from daypass.client import (
     AccessDenied,
+    AssumeRoleRequest,
     AssumeRoleWithWebIdentityRequest,
     AsyncTokenService,
     Credentials,
     GetFederationTokenRequest,
+    GetScopedCredentialsRequest,
     GetSessionTokenRequest,
     MalformedPolicyDocument,
     PackedPolicyTooLarge,
@@ -362,7 +365,7 @@ def test_credentials_obtained_reach_their_folder_and_nothing_else(
 
     identity = make(daypass.url, token.credentials).get_caller_identity()
     assert (identity.account, identity.arn) == (daypass.account_id, token.arn)
-    s3 = client(daypass.url, "s3", Keys.of({**_answered(token.credentials)}))
+    s3 = client(daypass.url, "s3", Keys.of(_answered(token.credentials)))
     s3.put_object(Bucket="client-package", Key="bob/a", Body=b"a")
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="client-package", Prefix="bob/")["Contents"]] == [
         "bob/a"
@@ -403,6 +406,54 @@ def test_real_refusals_are_exceptions_of_their_codes(daypass: Daypass, proxy: Cr
     federated = make(daypass.url, service.get_federation_token(BOB).credentials)
     with pytest.raises(AccessDenied):
         federated.get_federation_token(BOB)
+
+
+def test_a_role_is_assumed_and_its_session_scoped_down_twice(daypass: Daypass, make: Make) -> None:
+    name = f"client-role-{type(make(daypass.url)).__name__.lower()}"
+    user = daypass.new_user(name, allow(["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "*"))
+    iam, s3 = daypass.client("iam", daypass.root), daypass.client("s3", daypass.root)
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{daypass.account_id}:user/{name}"},
+        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+    }
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy(allow("*", "*")))
+    s3.create_bucket(Bucket=name)
+    for key in ("a/1", "b/1"):
+        s3.put_object(Bucket=name, Key=key, Body=b"x")
+
+    request = AssumeRoleRequest(
+        arn, "Bob", duration_seconds=3600, tags={"team": "blue"}, transitive_tag_keys=["team"], source_identity="bob"
+    )
+    role = make(daypass.url, Credentials(user.access_key_id, user.secret_access_key)).assume_role(request)
+    assert role.arn == f"arn:aws:sts::{daypass.account_id}:assumed-role/{name}/Bob"
+    assert (role.assumed_role_id[-4:], role.source_identity) == (":Bob", "bob")
+
+    def reached(credentials: Credentials) -> list[str]:
+        s3 = client(daypass.url, "s3", Keys.of(_answered(credentials)))
+        found = []
+        for key in ("a/1", "b/1"):
+            with contextlib.suppress(s3.exceptions.ClientError):
+                found.append(s3.get_object(Bucket=name, Key=key) and key)
+        return found
+
+    builder = PolicyBuilder().allow_prefix(name, "a", write=False)
+    everything = GetScopedCredentialsRequest(policy(allow("*", "*")), timedelta(minutes=10))
+    scoped = make(daypass.url, role.credentials).get_scoped_credentials(everything)
+    narrower = make(daypass.url, scoped.credentials).get_scoped_credentials(
+        everything.with_duration_seconds(60).with_policy(
+            policy(allow("sts:GetScopedCredentials", "*"), *builder.document()["Statement"])
+        )
+    )
+    narrowest = make(daypass.url, narrower.credentials).get_scoped_credentials(everything.with_duration_seconds(30))
+    each = (role.credentials, scoped.credentials, narrower.credentials, narrowest.credentials)
+    assert [reached(credentials) for credentials in each] == [["a/1", "b/1"], ["a/1", "b/1"], ["a/1"], ["a/1"]]
+    assert {make(daypass.url, credentials).get_caller_identity().arn for credentials in each} == {role.arn}
+    expirations = [credentials.expiration for credentials in each if credentials.expiration is not None]
+    assert expirations == sorted(expirations, reverse=True)
+    with pytest.raises(client_errors.SessionDurationEscalationException):
+        make(daypass.url, narrowest.credentials).get_scoped_credentials(everything.with_duration_seconds(3600))
 
 
 def test_a_session_of_ones_own_needs_no_parameter(make: Make) -> None:

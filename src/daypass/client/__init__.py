@@ -25,6 +25,7 @@ from daypass.client.requests import (
     AssumeRoleWithWebIdentityRequest,
     GetCallerIdentityRequest,
     GetFederationTokenRequest,
+    GetScopedCredentialsRequest,
     GetSessionTokenRequest,
 )
 from daypass.client.results import (
@@ -49,6 +50,7 @@ __all__ = [
     "FederationToken",
     "GetCallerIdentityRequest",
     "GetFederationTokenRequest",
+    "GetScopedCredentialsRequest",
     "GetSessionTokenRequest",
     "MalformedPolicyDocument",
     "PackedPolicyTooLarge",

@@ -18,6 +18,7 @@ from daypass.client.requests import (
     AssumeRoleWithWebIdentityRequest,
     GetCallerIdentityRequest,
     GetFederationTokenRequest,
+    GetScopedCredentialsRequest,
     GetSessionTokenRequest,
     Request,
 )
@@ -68,6 +69,9 @@ class AsyncTokenService:
         return await self.call(request)
 
     async def assume_role_with_web_identity(self, request: AssumeRoleWithWebIdentityRequest) -> WebIdentityRole:
+        return await self.call(request)
+
+    async def get_scoped_credentials(self, request: GetScopedCredentialsRequest) -> SessionToken:
         return await self.call(request)
 
     async def get_session_token(self, request: GetSessionTokenRequest | None = None) -> SessionToken:

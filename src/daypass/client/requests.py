@@ -92,13 +92,19 @@ class _SessionRequest(Request[Result]):
         return self._copy(minimum_session_token_size=minimum_session_token_size)
 
 
-class _NarrowedRequest(_SessionRequest[Result]):
-    """And what those share that take session policies."""
+class _PolicyRequest(_SessionRequest[Result]):
+    """And those that take a policy."""
 
     __slots__ = ()
 
     def with_policy(self, policy: PolicyDocument | None) -> Self:
         return self._copy(policy=policy)
+
+
+class _NarrowedRequest(_PolicyRequest[Result]):
+    """And those that take managed policies as well."""
+
+    __slots__ = ()
 
     def with_policy_arns(self, *policy_arns: str) -> Self:
         return self._copy(policy_arns=policy_arns)
@@ -238,6 +244,33 @@ class AssumeRoleWithWebIdentityRequest(_NarrowedRequest[WebIdentityRole]):
             policy=policy,
             duration_seconds=duration_seconds,
             policy_arns=policy_arns,
+            minimum_session_token_size=minimum_session_token_size,
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class GetScopedCredentialsRequest(_PolicyRequest[SessionToken]):
+    """Narrower credentials of the session that asks: the same identity, with a further policy, a nearer end, or both.
+
+    It can be asked for again with the credentials that come back; each time only narrows.
+    """
+
+    operation: ClassVar[str] = "GetScopedCredentials"
+    result: ClassVar = SessionToken
+    policy: str | None
+    duration_seconds: int | None
+    minimum_session_token_size: int | None
+
+    def __init__(
+        self,
+        policy: PolicyDocument | None = None,
+        duration_seconds: int | timedelta | None = None,
+        minimum_session_token_size: int | None = None,
+    ) -> None:
+        """Raises ValidationError, as the service would."""
+        self._set(
+            policy=policy,
+            duration_seconds=duration_seconds,
             minimum_session_token_size=minimum_session_token_size,
         )
 

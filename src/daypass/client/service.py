@@ -27,6 +27,7 @@ from daypass.client.requests import (
     AssumeRoleWithWebIdentityRequest,
     GetCallerIdentityRequest,
     GetFederationTokenRequest,
+    GetScopedCredentialsRequest,
     GetSessionTokenRequest,
     Request,
 )
@@ -91,6 +92,9 @@ class TokenService:
         return self.call(request)
 
     def assume_role_with_web_identity(self, request: AssumeRoleWithWebIdentityRequest) -> WebIdentityRole:
+        return self.call(request)
+
+    def get_scoped_credentials(self, request: GetScopedCredentialsRequest) -> SessionToken:
         return self.call(request)
 
     def get_session_token(self, request: GetSessionTokenRequest | None = None) -> SessionToken:
