@@ -123,7 +123,7 @@ def federation(server: Running, name: str) -> bytes:
 
 def answers(connection: socket.socket, count: int) -> list[bytes]:
     """So many whole answers, head and body."""
-    received, whole = b"", []
+    received, whole = b"", list[bytes]()
     while len(whole) < count:
         head, end, rest = received.partition(b"\r\n\r\n")
         if end:
@@ -174,11 +174,14 @@ def test_a_request_is_answered_alike_straight_and_by_asgi(server: Running) -> No
         straight = asked(server, sent(request))
         by_asgi = asked(server, sent(request, b"Accept: */*", b"Accept: */*"))
         assert without_what_changes(straight) == without_what_changes(by_asgi)
+        # uvicorn writes names in lower case: these two did come different ways.
+        assert (b"x-amzn-RequestId: " in straight, b"x-amzn-requestid: " in by_asgi) == (True, True)
+    listing = signed(server.root, form("ListUsers", "iam"), service="iam")
+    straight, by_asgi = asked(server, sent(listing)), asked(server, sent(listing, b"Accept: */*", b"Accept: */*"))
+    assert b"user/proxy<" in straight
+    assert without_what_changes(straight) == without_what_changes(by_asgi)
     denied = signed(server.user, form("CreateUser", "iam", UserName="mallory"), service="iam")
     assert status(asked(server, sent(denied))) == b"403"
-    assert without_what_changes(asked(server, sent(denied))) == without_what_changes(
-        asked(server, sent(denied, b"Accept: */*", b"Accept: */*"))
-    )
 
 
 def test_answers_to_pipelined_requests_come_in_their_order(server: Running) -> None:

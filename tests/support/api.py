@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from botocore.credentials import Credentials
 
 from daypass.app import Daypass
 from daypass.config import load
+from daypass.edge.turn import Turn
 from daypass.store import initialise
 from daypass.store.entropy import SystemEntropy
 
@@ -92,6 +93,14 @@ class InProcess:
 
         said = self._loop.run_until_complete(exchange())
         assert said["type"] == f"{event}.complete", said
+
+    def turn(self, server: tuple[str, int | None] | None = ("127.0.0.1", 8420)) -> Turn | None:
+        """What answers requests to that listener that come past ASGI."""
+        return self._app.turn_of(server)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs it on the event loop that requests run on."""
+        self._loop.run_until_complete(work)
 
     def close(self) -> None:
         self._tell("lifespan.shutdown")

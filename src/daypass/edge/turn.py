@@ -19,20 +19,24 @@ from typing import Final, Protocol
 from daypass import limits
 from daypass.edge.api import Api, Prepared
 from daypass.edge.asgi import make_request_id, service_of
+from daypass.edge.forwarded import Networks, UnreadableAddress, true_source
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.s3_address import bucket_of_host
 from daypass.wire.sigv4 import Claim, SignatureFault
 
+_BAD_REQUEST: Final = RawResponse(400, ((b"content-length", b"0"),), b"")
 _log: Final = logging.getLogger("daypass")
 
 
 class Asked(Protocol):
     """A whole POST to `/`, of HTTP/1.1, and who waits for its answer: it may have gone away, which is its own affair.
 
-    headers: names in lower case, none of them twice.
+    headers: names in lower case, none of them twice. keep_alive: whether more may be asked on its connection.
     """
+
+    keep_alive: bool
 
     @property
     def headers(self) -> Headers: ...
@@ -54,11 +58,17 @@ class Turn:
     """What one event loop answers. One for each worker."""
 
     def __init__(
-        self, *, api: Api, entropy: Entropy, now: Callable[[], datetime], s3_domains: tuple[str, ...] = ()
+        self,
+        *,
+        api: Api,
+        entropy: Entropy,
+        now: Callable[[], datetime],
+        s3_domains: tuple[str, ...] = (),
+        trusted_proxies: Networks = (),
     ) -> None:
-        """now: the clock, aware UTC; read once a request.
-        s3_domains: below which a Host is a bucket's own, and all that is asked there is meant for S3."""
+        """As edge.asgi's Application: what is the same for both ways is given to both."""
         self._api = api
+        self._trusted_proxies = trusted_proxies
         self._s3_domains = s3_domains
         self._entropy = entropy
         self._now = now
@@ -103,9 +113,7 @@ class Turn:
     async def _prepare(self, asked: Asked) -> None:
         """Everything about a request but its record and the sending of its answer, which are the turn's."""
         try:
-            request = RawRequest(
-                "POST", b"/", b"", asked.headers, asked.body, asked.source_ip, asked.secure, self._now()
-            )
+            request = self._request(asked)
             claim: Claim | SignatureFault | None
             try:
                 claim = sigv4.read_claim(request)
@@ -113,11 +121,20 @@ class Turn:
                 claim = fault
             service, request_id = service_of(request, claim), make_request_id(self._entropy.bytes(16))
             prepared = await self._api.prepare(request, claim, service, request_id)
+        except UnreadableAddress:
+            asked.keep_alive = False
+            asked.answer(_BAD_REQUEST)
         except Exception:  # noqa: BLE001  ours, and of this request alone: its connection is closed without an answer
             _log.exception("a request failed before it had an answer")
             asked.answer(None)
         else:
             self._ready.append((prepared, asked))
+
+    def _request(self, asked: Asked) -> RawRequest:
+        source_ip, secure = asked.source_ip, asked.secure
+        if self._trusted_proxies:
+            source_ip, secure = true_source(source_ip, secure, asked.headers, self._trusted_proxies)
+        return RawRequest("POST", b"/", b"", asked.headers, asked.body, source_ip, secure, self._now())
 
     def _give(self) -> None:
         if not self._ready:
