@@ -167,8 +167,13 @@ class Daypass:
             s3_domains=settings.s3_domains,
             trusted_proxies=settings.trusted_proxies,
         )
-        if not settings.trusted_proxies:  # whose word about the client's address the turn does not read
-            self._turn = Turn(api=api, entropy=entropy, now=utc_now, s3_domains=settings.s3_domains)
+        self._turn = Turn(
+            api=api,
+            entropy=entropy,
+            now=utc_now,
+            s3_domains=settings.s3_domains,
+            trusted_proxies=settings.trusted_proxies,
+        )
         _quiet_the_collector()
         return application
 
