@@ -19,6 +19,7 @@ from daypass.edge.backends import Backends, ChosenBackend
 from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
+from daypass.edge.issuer import IssuerPages
 from daypass.edge.turn import Turn
 from daypass.edge.upstream import Upstream
 from daypass.service import iam, sts
@@ -27,6 +28,7 @@ from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import may_call_iam
 from daypass.service.decisions import Decider
+from daypass.service.issuer import Publication
 from daypass.service.issuer_keys import IssuerKeys
 from daypass.service.sign_in import SignIn
 from daypass.source.documents import HttpsDocuments
@@ -49,12 +51,15 @@ class Daypass:
         self._turn: Turn | None = None
         self._asked: DecisionListener | None = None
         self._console: Console | None = None
+        self._issuer: IssuerPages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._asked is not None and scope["type"] == "http" and self._asked.is_meant(scope):
             await self._asked(scope, receive, send)
         elif self._console is not None and scope["type"] == "http" and self._console.is_meant(scope):
             await self._console(scope, receive, send)
+        elif self._issuer is not None and scope["type"] == "http" and self._issuer.is_meant(scope):
+            await self._issuer(scope, receive, send)
         elif self._application is not None and scope["type"] != "lifespan":
             await self._application(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -107,6 +112,7 @@ class Daypass:
             store.key_ring,
             issuer_keys=IssuerKeys(documents, federation.issuers),
             saml_recipients=frozenset(federation.saml_recipients),
+            public_url=federation.public_url,
         )
         authenticator = Authenticator(store.identities, store.key_ring, settings.regions, store.directory)
         authorizer = Authorizer(store.identities)
@@ -158,6 +164,8 @@ class Daypass:
                 token=settings.authorizer.token,
             )
         sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
+        publication = Publication(store.identities, store.directory, federation.public_url)
+        self._issuer = IssuerPages(publication)
         self._console = Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now)
         application = Application(
             api=api,

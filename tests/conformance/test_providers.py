@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
@@ -157,3 +158,38 @@ async def test_the_quotas_hold(engine: Engine) -> None:
         for number in range(limits.PROVIDERS_PER_ACCOUNT):
             await new_saml(store, f"saml-{number}")
         assert await refusal(new_saml(store, "one-more")) == (LimitReached, Entity.PROVIDER)
+
+
+# --- our own issuer ---
+
+
+async def test_an_account_is_an_issuer_or_not(engine: Engine) -> None:
+    async with engine.open() as store, engine.open() as other:
+        directory = store.directory
+
+        async def issuers() -> list[str | None]:
+            accounts = [await worker.identities.account(ACCOUNT) for worker in (store, other)]
+            return [account.web_identity_issuer for account in accounts if account is not None]
+
+        assert await issuers() == [None, None]
+        assert await refusal(directory.set_web_identity_issuer(ACCOUNT, None)) == (NotFound, Entity.PROVIDER)
+        assert await refusal(directory.set_web_identity_issuer(OTHER_ACCOUNT, "x")) == (NotFound, Entity.ACCOUNT)
+        await directory.set_web_identity_issuer(ACCOUNT, "first")
+        assert (await issuers())[0] == "first"
+        assert await refusal(directory.set_web_identity_issuer(ACCOUNT, "second")) == (AlreadyExists, Entity.PROVIDER)
+        await directory.set_web_identity_issuer(ACCOUNT, None)
+        assert (await issuers())[0] is None
+
+
+async def test_a_key_is_made_once_for_an_algorithm_and_shared_by_all_workers(engine: Engine) -> None:
+    async with engine.open() as store, engine.open() as other:
+        assert await store.directory.published_keys() == []
+        asked = [worker.directory.web_identity_key("ES384", NOW) for worker in (store, other, store)]
+        keys = await asyncio.gather(*asked)
+        assert {key.key_name for key in keys} == {keys[0].key_name}
+        assert keys[0].private.reveal() == keys[1].private.reveal() == keys[2].private.reveal()
+        assert keys[0].private.reveal() not in repr(keys[0])
+        assert await other.directory.published_keys() == [keys[0].public]
+        rsa = await other.directory.web_identity_key("RS256", NOW + timedelta(hours=1))
+        assert await store.directory.published_keys() == [keys[0].public, rsa.public]
+        assert (rsa.algorithm, rsa.created) == ("RS256", NOW + timedelta(hours=1))

@@ -115,8 +115,10 @@ def listed(value: Any) -> Any:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     """The world of the rows, and two more users: one who may do nothing, one who may do what a test says."""
-    with in_process(tmp_path_factory.mktemp("iam") / "data") as server:
+    options = {"public_url": "https://sts.example.com"}
+    with in_process(tmp_path_factory.mktemp("iam") / "data", options=options) as server:
         iam = client(server, server.root)
+        iam.enable_outbound_web_identity_federation()
         iam.create_user(UserName="alice", Path="/dev/", Tags=[{"Key": "Team", "Value": "red"}])
         server.key = iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]  # type: ignore[attr-defined]  # because the test adds it
         iam.create_virtual_mfa_device(

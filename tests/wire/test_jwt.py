@@ -12,10 +12,25 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from daypass import limits
-from daypass.wire.jwt import InvalidJwt, InvalidKeySet, choose, parse, parse_key_set, verify
+from daypass.names import Secret
+from daypass.wire.jwt import (
+    InvalidJwt,
+    InvalidKeySet,
+    SigningKey,
+    choose,
+    encode_claims,
+    load_signing_key,
+    make_private_key,
+    parse,
+    parse_key_set,
+    public_jwk,
+    sign,
+    verify,
+)
 from support.certificates import rsa_key
 from support.web_tokens import PrivateKey, encode, jwk, signed_with_public_key, token
 
@@ -191,3 +206,26 @@ def test_what_is_no_key_set_is_refused(document: bytes) -> None:
 def test_a_key_set_may_be_empty_and_have_what_is_no_key() -> None:
     assert parse_key_set(b'{"keys":[]}') == ()
     assert parse_key_set(b'{"keys":[1,"a",null,{}]}') == ()
+
+
+# --- tokens of our own ---
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384", "ES512"])
+def test_what_we_sign_is_verified_with_what_we_publish(alg: str) -> None:
+    key = SigningKey("ours", alg, make_private_key(alg))
+    text = sign(encode_claims({**CLAIMS, "name": "größe"}), key)
+    assert claims_of(text, public_jwk(key)) == {**CLAIMS, "name": "größe"}
+    assert not {"d", "p", "q", "k"} & public_jwk(key).keys()
+    assert "rsa" not in repr(key).lower()
+
+
+def test_a_key_is_read_back_and_no_other_kind_of_key_is() -> None:
+    def pem(key: Any) -> Secret:
+        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return Secret(key.private_bytes(serialization.Encoding.PEM, form, plain).decode())
+
+    key = load_signing_key("ours", "ES256", pem(P256))
+    assert claims_of(sign(encode_claims(CLAIMS), key), jwk(P256, "ours")) == CLAIMS
+    with pytest.raises(ValueError, match="another kind"):
+        load_signing_key("ours", "ES256", pem(ed25519.Ed25519PrivateKey.generate()))

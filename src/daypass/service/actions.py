@@ -14,6 +14,7 @@ import msgspec
 
 from daypass.policy import Policy
 from daypass.service.caller import Caller
+from daypass.service.issuer import SigningKeys
 from daypass.service.issuer_keys import IssuerKeys
 from daypass.service.mfa import WrongCodes
 from daypass.service.ports import Directory, Entropy, IdentityReader
@@ -70,6 +71,8 @@ class Ports:
     """What actions may use of the world.
 
     saml_recipients: addresses that assertions may be meant for, beside AWS's own.
+    public_url: under which others reach Daypass; None: it issues no web identity tokens.
+    signing_keys: those that sign them, opened.
     """
 
     identities: IdentityReader
@@ -79,6 +82,8 @@ class Ports:
     wrong_codes: WrongCodes = field(default_factory=WrongCodes)
     issuer_keys: IssuerKeys = field(default_factory=IssuerKeys)
     saml_recipients: frozenset[str] = frozenset()
+    public_url: str | None = None
+    signing_keys: SigningKeys = field(default_factory=SigningKeys)
 
 
 @dataclass(frozen=True, slots=True)

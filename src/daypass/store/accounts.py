@@ -120,6 +120,7 @@ class Accounts(Transactions):
             row.closed,
             self._levels(found, PolicyKind.SERVICE_CONTROL),
             self._levels(found, PolicyKind.RESOURCE_CONTROL),
+            row.web_identity_issuer,
         )
 
     def _levels(self, rows: Sequence[Row[Any]], kind: PolicyKind) -> Levels | None:

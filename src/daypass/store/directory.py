@@ -19,6 +19,7 @@ from daypass.store.policies import Policies
 from daypass.store.providers import Providers
 from daypass.store.roles import Roles
 from daypass.store.users import Users
+from daypass.store.web_identity_keys import WebIdentityKeys
 
 
 class SqlDirectory(
@@ -37,6 +38,7 @@ class SqlDirectory(
     EntityTags,
     Details,
     Providers,
+    WebIdentityKeys,
     Buckets,
     Identities,
 ):

@@ -1,4 +1,4 @@
-"""JSON Web Tokens as identity providers sign them: the text, its claims, and the proof of its signature.
+"""JSON Web Tokens: as identity providers sign them, and as Daypass itself does.
 
 Owns what may be in a header and which key may verify which algorithm. What a claim means, and for whom a token is,
 is service.sts.web_identity's work. Only signed tokens in compact form are read, and only the asymmetric algorithms of
@@ -13,6 +13,7 @@ Security Token Service API Reference, AssumeRoleWithWebIdentity, for the algorit
 
 from __future__ import annotations
 
+import base64
 import binascii
 import json
 import re
@@ -21,13 +22,15 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from daypass import limits
+from daypass.names import Secret
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -163,6 +166,72 @@ def choose(keys: Iterable[VerificationKey], token: Jwt) -> VerificationKey | Non
     """
     fitting = [key for key in keys if token.algorithm in key.algorithms and token.key_id in (None, key.key_id)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """A private key of ours, which signs with one algorithm. It has no readable form."""
+
+    key_id: str
+    algorithm: str
+    private: PrivateKey
+
+
+def make_private_key(algorithm: str) -> PrivateKey:
+    """A new key for one of ALGORITHMS. Its randomness is the cryptographic library's own."""
+    curve = ALGORITHMS[algorithm].curve
+    if curve is None:
+        return rsa.generate_private_key(public_exponent=65_537, key_size=_RSA_BITS.start)
+    return ec.generate_private_key(curve())
+
+
+def load_signing_key(key_id: str, algorithm: str, private: Secret) -> SigningKey:
+    """private: PKCS #8 in PEM."""
+    key = serialization.load_pem_private_key(private.reveal().encode("ascii"), None)
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise ValueError("a key of another kind")
+    return SigningKey(key_id, algorithm, key)
+
+
+def public_jwk(key: SigningKey) -> dict[str, str]:
+    """The key as its verifiers need it (RFC 7517; RFC 7518, 6)."""
+    shared = {"kid": key.key_id, "alg": key.algorithm, "use": "sig"}
+    public = key.private.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        rsa_numbers = public.public_numbers()
+        return {"kty": "RSA", **shared, "n": _unsigned(rsa_numbers.n), "e": _unsigned(rsa_numbers.e)}
+    point, size = public.public_numbers(), (public.curve.key_size + 7) // 8
+    name = next(name for name, curve in _CURVES.items() if isinstance(public.curve, curve))
+    x, y = encode(point.x.to_bytes(size)), encode(point.y.to_bytes(size))
+    return {"kty": "EC", **shared, "crv": name, "x": x, "y": y}
+
+
+def encode_claims(claims: Mapping[str, Any]) -> bytes:
+    """The payload of a token."""
+    return json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sign(payload: bytes, key: SigningKey) -> str:
+    """The token of a payload."""
+    header = json.dumps({"alg": key.algorithm, "kid": key.key_id, "typ": "JWT"}, separators=(",", ":"))
+    signed = f"{encode(header.encode())}.{encode(payload)}"
+    algorithm = ALGORITHMS[key.algorithm]
+    if isinstance(key.private, rsa.RSAPrivateKey):
+        signature = key.private.sign(signed.encode("ascii"), _PADDING, algorithm.digest)
+    else:
+        first, second = decode_dss_signature(key.private.sign(signed.encode("ascii"), ec.ECDSA(algorithm.digest)))
+        half = algorithm.signature_bytes // 2
+        signature = first.to_bytes(half) + second.to_bytes(half)
+    return f"{signed}.{encode(signature)}"
+
+
+def encode(raw: bytes) -> str:
+    """base64url without padding, as RFC 7515 has it."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _unsigned(value: int) -> str:
+    return encode(value.to_bytes((value.bit_length() + 7) // 8))
 
 
 def parse_object(document: bytes) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from daypass.service.iam import (
     login_profiles,
     mfa_devices,
     oidc_providers,
+    outbound,
     policies,
     policy_versions,
     roles,
@@ -94,6 +95,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     ),
     "DeletePolicyVersion": Action(policy_versions.delete_policy_version, on_policy("iam:DeletePolicyVersion")),
     "ListEntitiesForPolicy": Action(attachments.list_entities_for_policy, on_policy("iam:ListEntitiesForPolicy")),
+    **outbound.ACTIONS,
     "CreateOpenIDConnectProvider": Action(
         oidc_providers.create_oidc_provider, oidc_providers.create_oidc_provider_checks
     ),

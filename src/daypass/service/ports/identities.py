@@ -20,6 +20,7 @@ class Account:
     alias: for sign-in pages; None if it has none.
     management: whether it may act on the others (AssumeRoot).
     closed: since when nobody of it may do anything; None of an open account.
+    web_identity_issuer: its part of the address of its issuer of web identity tokens; None if it issues none.
     service_control, resource_control: levels as daypass.policy.PolicySet takes them; None where none is attached.
     """
 
@@ -30,6 +31,7 @@ class Account:
     closed: datetime | None = None
     service_control: Levels | None = None
     resource_control: Levels | None = None
+    web_identity_issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

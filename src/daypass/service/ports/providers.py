@@ -109,6 +109,18 @@ class Providers(Protocol):
     async def delete_saml_provider(self, arn: str) -> None:
         """With its tags. Raises NotFound(PROVIDER)."""
 
+    # --- the account's own issuer, and the keys that sign for all accounts ---
+
+    async def set_web_identity_issuer(self, account_id: str, issuer: str | None) -> None:
+        """None: it issues no tokens any more. Raises NotFound(ACCOUNT), AlreadyExists(PROVIDER) if it has an issuer
+        and is given another, NotFound(PROVIDER) if it has none and is to have none."""
+
+    async def web_identity_key(self, algorithm: str, now: datetime) -> WebIdentityKey:
+        """The key in force for the algorithm; one is made if there is none."""
+
+    async def published_keys(self) -> list[str]:
+        """The JWK of every key that a token in circulation may be signed with, oldest first."""
+
     # --- either ---
 
     async def tag_provider(self, arn: str, tags: Mapping[str, str]) -> None:
