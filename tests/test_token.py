@@ -52,6 +52,28 @@ SESSIONS = {
         tags={"Team": "red", "project": ""},
     ),
     "a session whose policy is deflated": replace(BOB, session_policy=POLICY + " " * 1500),
+    "a role session with everything that a session can bring": replace(
+        BOB,
+        kind="role-session",
+        name="jan",
+        issuer_id="AROARZDAMPV3EXAMPLE77",
+        session_policy=POLICY,
+        policy_arns=("arn:aws:iam::aws:policy/ReadOnlyAccess",),
+        tags={"Team": "red"},
+        transitive_tags=("Team",),
+        source_identity="ann",
+        mfa_authenticated=ISSUED,
+        scope_policies=(POLICY, POLICY),
+        context={"aws:federatedprovider": "idp.example.com", "idp.example.com:amr": ("pwd", "mfa")},
+    ),
+    "a user's session with MFA": replace(BOB, kind="user-session", name="", mfa_authenticated=ISSUED),
+    "a root session for a task": replace(
+        BOB,
+        kind="root-task",
+        name="",
+        issuer_id="123456789012",
+        policy_arns=("arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy",),
+    ),
 }
 
 

@@ -232,6 +232,8 @@ class Decider:
         except ValueError:
             raise QuestionError("`principal` is the ARN of an IAM user or of a root user, or `anonymous`") from None
         account = await self._identities.account(arn.account_id)
+        if account is not None and account.closed is not None:
+            account = None
         if arn.service == "iam" and arn.resource.startswith("user/"):
             found = await self._directory.find_user(arn.account_id, arn.resource.rpartition("/")[2])
             user = None if found is None or found.arn != principal else await self._identities.user(found.user_id)
