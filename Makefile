@@ -25,7 +25,7 @@ test-deep: $(VENV)/dev.stamp ## every test, with many more generated examples
 	@$(BIN)/pytest -n $(JOBS) --deep $(ARGS)
 
 test-clients: $(VENV)/dev.stamp ## AWS SDKs of other languages, from their registries, as far as their toolchains are here
-	@$(BIN)/pytest --clients -m clients -rs $(ARGS)
+	@$(BIN)/pytest --clients -m clients -rs $(or $(ARGS),tests/clients)
 
 lint: $(VENV)/dev.stamp ## style, types, import contracts
 	@$(BIN)/ruff check

@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     found: dict[str, set[str]] = {"failed": set(), "passed": set(), "skipped": set()}
     for category, named in (("failed", "failed"), ("error", "failed"), ("passed", "passed"), ("skipped", "skipped")):
         for report in terminalreporter.stats.get(category, []):
-            found[named] |= {str(value) for name, value in report.user_properties if name == "client"}
+            found[named] |= {str(value) for name, value in getattr(report, "user_properties", ()) if name == "client"}
     if any(found.values()):
         told = {"run": found["passed"] - found["failed"], "FAILED": found["failed"], "not run": found["skipped"]}
         parts = [f"{how}: {', '.join(sorted(names))}" for how, names in told.items() if names]

@@ -15,7 +15,7 @@ from support.plain_http import fetch
 from support.sdks import AIOBOTOCORE, Sdk
 from support.server import Keys, allow, policy, running
 
-PYICEBERG = Sdk("pyiceberg", (), AIOBOTOCORE.prepare, AIOBOTOCORE.command)
+PYICEBERG = Sdk("pyiceberg", (), AIOBOTOCORE.fetch, AIOBOTOCORE.build, AIOBOTOCORE.command)
 BUCKET = "pyiceberg-round"
 
 pytestmark = pytest.mark.clients("pyiceberg")
