@@ -30,16 +30,17 @@ from daypass.edge.client import (
 from daypass.edge.deletion import delete_objects
 from daypass.edge.forward import Forwarder
 from daypass.edge.object_tags import ObjectTags
+from daypass.edge.questions import Questions
 from daypass.errors import ServiceError
 from daypass.service import s3_checks, s3_cors, s3_delete, s3_documents
-from daypass.service.actions import Check, ContextValue, Ports
+from daypass.service.actions import Check, Ports
 from daypass.service.authenticate import Authenticator
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
-from daypass.service.ports import AuditLog, AuditRecord, Bucket
+from daypass.service.ports import AuditLog, AuditRecord
 from daypass.service.s3 import S3Access, enforce, refuse_unserved
 from daypass.service.s3_adoption import AdoptionRule, KnownBuckets
-from daypass.service.s3_buckets import BucketPorts, location_constraint
+from daypass.service.s3_buckets import BucketPorts
 from daypass.service.s3_catalog import ROWS, Body, Row
 from daypass.service.s3_checks import S3Exchange
 from daypass.service.s3_own import OWN
@@ -49,7 +50,7 @@ from daypass.wire.chunked import ChunkSignatures
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.payload import BodyMode, Payload, read_payload
 from daypass.wire.s3 import S3Call, read_call
-from daypass.wire.s3_address import PATH_STYLE, Addressing, CopySource, read_address, read_copy_source
+from daypass.wire.s3_address import PATH_STYLE, Addressing, read_address
 from daypass.wire.s3_errors import not_implemented, s3_error
 from daypass.wire.sigv4 import Claim, SignatureFault, shown
 
@@ -78,10 +79,11 @@ class Gateway:
         self._authenticator = authenticator
         self._access = S3Access(authorizer, audit)
         self._backends = backends
-        self._tags = ObjectTags(backends)
         at_backend = BackendBuckets(backends.of)
         self._bucket_ports = BucketPorts(ports.identities, ports.directory, at_backend)
         self._buckets = KnownBuckets(adoptions, ports.identities, ports.directory, at_backend)
+        self._tags = ObjectTags(backends)
+        self._questions = Questions(self._access, self._buckets, backends, self._tags, addressing)
         self._addressing = addressing
         self._version_2 = version_2
 
@@ -158,12 +160,14 @@ class Gateway:
         # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
         _check_body(request, row, client, payload)
         document = b"" if row.body is Body.STREAM else await _document(request, call, row, client, payload)
-        bucket = None if row.makes_bucket or call.bucket is None else await self._bucket(call.bucket, request)
+        bucket = None
+        if call.bucket is not None and not row.makes_bucket:
+            bucket = await self._buckets.find(call.bucket, request.received)
         exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document)
         if document or row.body is Body.DOCUMENT:
             exchange = replace(exchange, root=s3_documents.read(row, document))
         if row.copies:
-            exchange = await self._with_source(exchange)
+            exchange = await self._questions.with_source(exchange)
 
         # 4. May the caller: one decision function for every operation; each decision is on record before we go on.
         if row.decides_by_key:
@@ -173,14 +177,14 @@ class Gateway:
             answer = await delete_objects(exchange, wanted, upstream, self._access, self._addressing)
             await self._answer(client, request_id, answer)
             return
-        exchange = await self._with_learned(exchange)
+        exchange = await self._questions.with_learned(exchange)
         required = s3_checks.checks(exchange)
         trail.recorded = True
         await self._access.require(exchange, required)
         if exchange.root is not None:
-            await self._require_for_document(exchange)
+            await self._questions.require_for_document(exchange)
         if exchange.source is not None:
-            exchange = await self._require_source(exchange, exchange.source)
+            exchange = await self._questions.require_source(exchange, exchange.source)
         trail.recorded, trail.check = False, required[0]
         enforce(exchange)
 
@@ -213,90 +217,14 @@ class Gateway:
         headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
         await client.answer(answer.status, headers, answer.body)
 
-    async def _bucket(self, name: str, request: RawRequest) -> Bucket | None:
-        return await self._buckets.find(name, request.received)
-
     async def _preflight(self, request: RawRequest, request_id: str, client: Client, trail: _Trail) -> None:
         """What a browser asks before a request of another origin. It bears no signature and needs no permission."""
         trail.recorded = True  # nothing is decided
         host = request.header(b"host") or ""
         name, _ = read_address(host, request.path, self._addressing)
-        bucket = None if name is None else await self._bucket(name, request)
+        bucket = None if name is None else await self._buckets.find(name, request.received)
         headers = s3_cors.preflight(request, None if bucket is None else bucket.cors)
         await client.answer(200, (*headers, *request_ids(request_id), (b"content-length", b"0")))
-
-    # ---- what the decision needs to know beside the request's head ----
-
-    async def _with_learned(self, exchange: S3Exchange) -> S3Exchange:
-        """The exchange with the condition keys that are not in the request's head."""
-        if exchange.row.makes_bucket:
-            constraint = location_constraint(exchange.root)
-            return exchange if constraint is None else replace(exchange, learned={"s3:locationconstraint": constraint})
-        actions = s3_checks.actions_of(exchange)
-        call = exchange.call
-        if call.bucket is None or call.key is None:
-            return exchange
-        if not await self._access.asks_for_object_tags(exchange, actions, exchange.bucket):
-            return exchange
-        version_id = call.query.get("versionId")
-        learned = await self._object_tags(exchange, call.bucket, call.key, version_id)
-        return replace(exchange, learned=learned)
-
-    async def _object_tags(
-        self, exchange: S3Exchange, bucket: str, key: str, version_id: str | None
-    ) -> dict[str, ContextValue]:
-        tags = await self._tags.of(bucket, key, version_id, exchange.request.received)
-        return {**s3_checks.object_tag_context(tags)}
-
-    async def _with_source(self, exchange: S3Exchange) -> S3Exchange:
-        """The exchange with the object that it copies from."""
-        source = read_copy_source(exchange.call.headers["x-amz-copy-source"], self._addressing)
-        bucket = await self._bucket(source.bucket, exchange.request)
-        exchange = replace(exchange, source=source, source_bucket=bucket)
-        actions = ("s3:GetObject" if source.version_id is None else "s3:GetObjectVersion",)
-        if not await self._access.asks_for_object_tags(exchange, actions, bucket):
-            return exchange
-        learned = await self._object_tags(exchange, source.bucket, source.key, source.version_id)
-        return replace(exchange, source_learned=learned)
-
-    # ---- permissions on more than the call's address names ----
-
-    async def _require_source(self, exchange: S3Exchange, source: CopySource) -> S3Exchange:
-        """The exchange, if the caller may read what it copies from.
-
-        Raises:
-            ServiceError: AccessDenied, NoSuchBucket; NotImplemented between two backends.
-        """
-        await self._access.require_source(exchange, source)
-        if self._backends.of(source.bucket) is not self._backends.of(exchange.bucket_name):
-            raise not_implemented("a copy from one S3 backend to another is not served")
-        if not s3_checks.copies_tags(exchange):
-            return exchange
-        reading, writing = s3_checks.tag_copy_checks(exchange, source)
-        if await self._access.allows_at_source(exchange, reading) and await self._access.allows(exchange, writing):
-            return exchange
-        # An object without tags needs no permission for them. The copy is asked for with none, so that tags which
-        # the object is given in this very moment do not come along.
-        if await self._object_tags(exchange, source.bucket, source.key, source.version_id):
-            raise s3_error("AccessDenied")
-        return replace(exchange, without_tags=True)
-
-    async def _require_for_document(self, exchange: S3Exchange) -> None:
-        """What a document asks the backend to do elsewhere needs permission there.
-
-        Raises:
-            ServiceError: AccessDenied; InvalidRequest for a bucket of another account or none.
-        """
-        operation = exchange.call.operation.name
-        if exchange.root is None or exchange.bucket is None:
-            return
-        for name in s3_documents.written_buckets(operation, exchange.root):
-            bucket = await self._bucket(name, exchange.request)
-            if bucket is None or bucket.account_id != exchange.bucket.account_id:
-                raise s3_error("InvalidRequest", "The destination bucket must be one of the same account.")
-            await self._access.require_elsewhere(exchange, s3_checks.written_check(exchange, bucket), bucket)
-        for role in s3_documents.roles(operation, exchange.root):
-            await self._access.require_elsewhere(exchange, s3_checks.pass_role_check(role), None)
 
     # ---- refusals ----
 
