@@ -14,7 +14,7 @@ from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.iam import pages, tagging
 from daypass.service.iam.documents import check_document, quota_size
 from daypass.service.iam.faults import WAS_NOT_FOUND, refusal, worded
-from daypass.service.iam.targets import account_id, policy_check, require_policy
+from daypass.service.iam.targets import account_id, policy_check, require_own_policy, require_policy
 from daypass.service.ports import PolicyRecord, Usage
 
 Result = Mapping[str, Any]
@@ -93,7 +93,7 @@ def _place(policy: PolicyRecord) -> str:
 
 
 async def delete_policy(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_policy(ports, exchange)
+    policy = await require_own_policy(ports, exchange, "iam:DeletePolicy")
     attached = "Cannot delete a policy attached to entities."
     with worded(arn=policy.arn, missing=WAS_NOT_FOUND, attached=attached):
         await ports.directory.delete_policy(policy.arn)
@@ -106,7 +106,7 @@ async def tag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]
 
 
 async def tag_policy(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_policy(ports, exchange)
+    policy = await require_own_policy(ports, exchange, "iam:TagPolicy")
     with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_ENTITY}"):
         await ports.directory.tag(policy.policy_id, tagging.tags_of(exchange.parameters))
     return {}
@@ -118,7 +118,7 @@ async def untag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Chec
 
 
 async def untag_policy(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_policy(ports, exchange)
+    policy = await require_own_policy(ports, exchange, "iam:UntagPolicy")
     with worded(arn=policy.arn, missing=WAS_NOT_FOUND):
         await ports.directory.untag(policy.policy_id, exchange.parameters["TagKeys"])
     return {}

@@ -13,14 +13,14 @@ from daypass.service.iam import pages
 from daypass.service.iam.documents import encoded
 from daypass.service.iam.faults import NOT_ATTACHABLE, no_such_policy, version_missing, worded
 from daypass.service.iam.policies import check_managed_document
-from daypass.service.iam.targets import require_policy
+from daypass.service.iam.targets import require_own_policy, require_policy
 from daypass.service.ports import PolicyVersionRecord
 
 Result = Mapping[str, Any]
 
 
 async def create_policy_version(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_policy(ports, exchange, NOT_ATTACHABLE)
+    policy = await require_own_policy(ports, exchange, "iam:CreatePolicyVersion", NOT_ATTACHABLE)
     parameters = exchange.parameters
     check_managed_document(parameters["PolicyDocument"])
     with worded(arn=policy.arn, missing=NOT_ATTACHABLE):
@@ -53,7 +53,7 @@ async def list_policy_versions(ports: Ports, exchange: Exchange) -> Result:
 async def set_default_policy_version(ports: Ports, exchange: Exchange) -> Result:
     version_id = exchange.parameters["VersionId"]
     missing = version_missing(version_id)
-    policy = await require_policy(ports, exchange, missing)
+    policy = await require_own_policy(ports, exchange, "iam:SetDefaultPolicyVersion", missing)
     with worded(arn=policy.arn, missing=missing):
         await ports.directory.set_default_policy_version(policy.arn, version_id)
     return {}
@@ -62,7 +62,7 @@ async def set_default_policy_version(ports: Ports, exchange: Exchange) -> Result
 async def delete_policy_version(ports: Ports, exchange: Exchange) -> Result:
     version_id = exchange.parameters["VersionId"]
     missing = version_missing(version_id)
-    policy = await require_policy(ports, exchange, missing)
+    policy = await require_own_policy(ports, exchange, "iam:DeletePolicyVersion", missing)
     with worded(arn=policy.arn, missing=missing):
         await ports.directory.delete_policy_version(policy.arn, version_id)
     return {}

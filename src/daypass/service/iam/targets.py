@@ -17,6 +17,7 @@ from daypass.errors import validation_error
 from daypass.names import Arn
 from daypass.policy.catalog import actions
 from daypass.service.actions import Check, ContextValue, Exchange, Ports
+from daypass.service.authorize import unauthorized
 from daypass.service.iam import tagging
 from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, refusal, worded
 from daypass.service.ports import Directory, Entity, NotFound, PolicyRecord, RoleRecord, UserRecord
@@ -278,6 +279,20 @@ async def require_policy(ports: Ports, exchange: Exchange, missing: str = WAS_NO
     policy = await find_policy(ports, exchange)
     if policy is None:
         raise no_such_policy(exchange.parameters["PolicyArn"], missing)
+    return policy
+
+
+async def require_own_policy(
+    ports: Ports, exchange: Exchange, action: str, missing: str = WAS_NOT_FOUND
+) -> PolicyRecord:
+    """As require_policy, for an action that changes the policy: nobody may change AWS's.
+
+    Raises:
+        ServiceError: NoSuchEntity, or AccessDenied for one of AWS's.
+    """
+    policy = await require_policy(ports, exchange, missing)
+    if policy.account_id == names.AWS:
+        raise unauthorized(exchange.caller.principal.arn, action, f"policy {policy.arn}")
     return policy
 
 
