@@ -132,6 +132,16 @@ def test_what_is_empty_is_not_present_but_a_level_without_policies_allows_nothin
         assert outcome(case({"identity": [ALLOW], **policies})) is Outcome.IMPLICITLY_DENIED
 
 
+def test_each_scope_down_policy_must_allow() -> None:
+    for scope in (None, [], [ALLOW], [ALLOW, ALLOW]):
+        assert outcome(case({"identity": [ALLOW], "scope": scope})) is Outcome.ALLOWED
+    other = {"Statement": {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}}
+    for scope in ([other], [ALLOW, other]):
+        answer = answered(case({"identity": [ALLOW], "scope": scope}))
+        assert answer.decision is not None
+        assert answer.decision.outcome is Outcome.IMPLICITLY_DENIED
+
+
 def test_the_policy_of_a_role_is_read_as_a_trust_policy() -> None:
     trust = {"Statement": {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": "sts:AssumeRole"}}
     row = case(

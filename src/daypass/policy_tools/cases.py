@@ -58,7 +58,10 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Policies(msgspec.Struct, forbid_unknown_fields=True):
-    """What is empty is not present, but for a level without policies: that allows nothing."""
+    """What is empty is not present, but for a level without policies: that allows nothing.
+
+    scope: what narrows one session beside its session policies; each of them must allow.
+    """
 
     identity: list[msgspec.Raw] | None = None
     session: list[msgspec.Raw] | None = None
@@ -66,6 +69,7 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     resource: msgspec.Raw = _NULL
     scps: _Levels | None = None
     rcps: _Levels | None = None
+    scope: list[msgspec.Raw] | None = None
 
 
 class Case(msgspec.Struct):
@@ -179,6 +183,7 @@ def policies_of(case: Case, documents: Documents) -> PolicySet:
         resource=None if resource == _NULL else _policy(resource, kind, "resource", documents),
         service_control=_levels(given.scps, PolicyKind.SERVICE_CONTROL, "scps", documents),
         resource_control=_levels(given.rcps, PolicyKind.RESOURCE_CONTROL, "rcps", documents),
+        scope=tuple([(one,) for one in _policies(given.scope, PolicyKind.SESSION, "scope", documents)]) or None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from daypass import limits, names
 from daypass.errors import ServiceError, access_denied
 from daypass.policy import Decision, Policy, PolicyKind, PolicySet, PrincipalKind, Request, decide
+from daypass.policy.principals import FEDERATED_PROVIDER
 from daypass.service.actions import Check, ContextValue
 from daypass.service.caller import Anonymous, Caller
 from daypass.service.ports import Account, IdentityReader, Levels
@@ -190,8 +191,12 @@ def _own_context(caller: Caller | Anonymous) -> Mapping[str, ContextValue]:
     context: dict[str, ContextValue] = {}
     session = None if isinstance(caller, Anonymous) else caller.session
     if session is not None:
-        # What a session brings of its own is put down first: it can stand in for nothing of what follows.
-        context |= session.context
+        # What its identity provider said of it can stand in for nothing that AWS's keys say of a caller.
+        context |= {
+            key: value
+            for key, value in session.context.items()
+            if key == FEDERATED_PROVIDER or not key.startswith(("aws:", "sts:"))
+        }
     context |= {
         "aws:viaawsservice": "false",
         "aws:principaltype": _PRINCIPAL_TYPES[caller.principal.kind],
