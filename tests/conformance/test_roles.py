@@ -301,3 +301,38 @@ async def test_those_who_use_a_policy_are_listed_by_kind_and_name_page_by_page(e
         assert await names(after=(Entity.ROLE, "a")) == []
         await directory.create_account(OTHER_ACCOUNT, NOW)
         assert await directory.list_policy_holders(OTHER_ACCOUNT, arn, entities=ALL, limit=10) == []
+
+
+async def test_a_new_version_of_a_policy_is_in_force_at_once_for_everybody_who_has_it(engine: Engine) -> None:
+    other = DOCUMENT.replace("Allow", "Deny")
+    async with engine.open() as store:
+        directory = store.directory
+        arn = await new_policy(store, "shared")
+        attached, bounded, member = [
+            (await directory.create_user(ACCOUNT, name, path="/", tags={}, created=NOW)).user_id
+            for name in ("attached", "bounded", "member")
+        ]
+        group = await directory.create_group(ACCOUNT, "staff", path="/", created=NOW)
+        await directory.add_member(group.group_id, member)
+        with_role, bounded_role = await new_role(store, "with"), await new_role(store, "bounded", boundary=arn)
+        for entity_id in (attached, group.group_id, with_role.role_id):
+            await directory.attach_policy(entity_id, arn)
+        await directory.set_boundary(bounded, arn)
+
+        async def in_force() -> set[str]:
+            texts = set()
+            for user_id in (attached, bounded, member):
+                user = await store.identities.user(user_id)
+                assert user is not None
+                texts |= {policy.text for policy in (*user.policies, user.boundary) if policy is not None}
+            for name in (with_role.role_id, with_role.arn, bounded_role.role_id, bounded_role.arn):
+                role = await store.identities.role(name)
+                assert role is not None
+                texts |= {policy.text for policy in (*role.policies, role.boundary) if policy is not None}
+            return texts
+
+        assert await in_force() == {DOCUMENT}
+        await directory.create_policy_version(arn, other, set_as_default=True, created=NOW)
+        assert await in_force() == {other}
+        await directory.set_default_policy_version(arn, "v1")
+        assert await in_force() == {DOCUMENT}

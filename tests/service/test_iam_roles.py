@@ -6,11 +6,14 @@ Answers and texts: LocalStack's AWS-validated IAM snapshots of February 2026, un
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from support.api import ACCOUNT
+from support.api import ACCOUNT, InProcess, Key, allow
+from support.boto3_in_process import client
 from support.iam import DOCUMENT_TEXT, TRUST, TRUST_TEXT, policy_arn, refusal, role_arn, user_arn
 
 NO_SUCH_ROLE = (404, "NoSuchEntity", "The role with name nobody cannot be found.")
@@ -288,3 +291,68 @@ def test_a_role_has_fifty_tags_at_most(iam: Any, role: str) -> None:
         "InvalidInput",
         "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
     )
+
+
+# --- roles in use ---
+
+
+def test_a_session_of_a_role_is_a_use_of_it(iam: Any, iam_server: InProcess, role: str) -> None:
+    own = client(iam_server, iam_server.user(f"{role}-user", allow("sts:AssumeRole")), "sts")
+    assert iam.get_role(RoleName=role)["Role"]["RoleLastUsed"] == {}
+    issued = own.assume_role(RoleArn=role_arn(role), RoleSessionName="session")["Credentials"]
+    session = Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+    client(iam_server, session, "sts").get_caller_identity()
+    use = iam.get_role(RoleName=role)["Role"]["RoleLastUsed"]
+    assert use["Region"] == "us-east-1"
+    assert abs((datetime.now(UTC) - use["LastUsedDate"]).total_seconds()) < 60
+    details = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+    assert next(row for row in details if row["RoleName"] == role)["RoleLastUsed"] == use
+
+
+def test_who_takes_a_trusted_name_does_not_get_the_role(iam: Any, iam_server: InProcess, role: str) -> None:
+    """The trust is in the user that had the name when the trust policy was saved."""
+    user = f"{role}-user"
+
+    def assume(key: Key) -> Any:
+        return client(iam_server, key, "sts").assume_role(RoleArn=role_arn(role), RoleSessionName="session")
+
+    key = iam_server.user(user)
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trusting({"AWS": user_arn(user)}))
+    assert assume(key)["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session"
+    iam.delete_access_key(UserName=user, AccessKeyId=key.access_key_id)
+    iam.delete_user(UserName=user)
+    again = iam_server.user(user)
+    with pytest.raises(ClientError) as refused:
+        assume(again)
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    # Saved once more, the trust is in whoever has the name now.
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trusting({"AWS": user_arn(user)}))
+    assume(again)
+
+
+def test_a_role_may_do_what_its_policies_and_its_boundary_allow_from_the_next_request_on(
+    iam: Any, iam_server: InProcess, role: str
+) -> None:
+    own = client(iam_server, iam_server.user(f"{role}-user", allow("sts:AssumeRole")), "sts")
+    issued = own.assume_role(RoleArn=role_arn(role), RoleSessionName="session")["Credentials"]
+    session = client(iam_server, Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]))
+
+    def may() -> bool:
+        try:
+            session.get_role(RoleName=role)
+        except session.exceptions.ClientError as error:
+            return bool(error.response["Error"]["Code"] != "AccessDenied")
+        return True
+
+    assert not may()
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=json.dumps(allow("iam:GetRole")))
+    assert may()
+    boundary = iam_server.managed_policy(f"{role}-boundary", allow("iam:ListRoles"))
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+    assert not may()
+    iam.delete_role_permissions_boundary(RoleName=role)
+    assert may()
+    iam.delete_role_policy(RoleName=role, PolicyName="p")
+    assert not may()
+    iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    assert may()

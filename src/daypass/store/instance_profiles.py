@@ -13,7 +13,7 @@ from daypass import limits, names
 from daypass.service.ports import AlreadyExists, Entity, InstanceProfileRecord, LimitReached, NotFound, StillInUse
 from daypass.store.accounts import new_id
 from daypass.store.entities import require_entity
-from daypass.store.roles import role_records, role_rows
+from daypass.store.roles import role_records
 from daypass.store.tables import instance_profiles, name_key, roles
 from daypass.store.tags import put_tags, remove_all_tags, tags_of
 from daypass.store.transactions import Transactions
@@ -118,7 +118,7 @@ async def profile_records(connection: AsyncConnection, query: Select[Any]) -> li
     rows = (await connection.execute(query)).all()
     tags = await tags_of(connection, [row.instance_profile_id for row in rows])
     held = {row.role_id for row in rows if row.role_id is not None}
-    found = await role_records(connection, role_rows().where(roles.c.role_id.in_(held))) if held else []
+    found = await role_records(connection, select(roles).where(roles.c.role_id.in_(held))) if held else []
     by_id = {role.role_id: role for role in found}
     return [
         InstanceProfileRecord(

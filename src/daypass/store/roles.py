@@ -96,7 +96,7 @@ class Roles(Transactions):
     async def find_role(self, account_id: str, name: str) -> RoleRecord | None:
         async with self.read() as connection:
             found = await role_records(
-                connection, role_rows().where(roles.c.account_id == account_id, roles.c.name == name)
+                connection, select(roles).where(roles.c.account_id == account_id, roles.c.name == name)
             )
         return found[0] if found else None
 
@@ -104,7 +104,7 @@ class Roles(Transactions):
         self, account_id: str, *, path_prefix: str = "/", after: str = "", limit: int
     ) -> list[RoleRecord]:
         query = (
-            role_rows()
+            select(roles)
             .where(roles.c.account_id == account_id, roles.c.name_key > name_key(after))
             .where(func.substr(roles.c.path, 1, len(path_prefix)) == path_prefix)
             .order_by(roles.c.name_key)
@@ -159,15 +159,8 @@ class Roles(Transactions):
         return found
 
 
-def role_rows() -> Select[Any]:
-    """Roles, each with when it was last used."""
-    return select(roles, last_uses.c.used, last_uses.c.region).outerjoin(
-        last_uses, last_uses.c.entity_id == roles.c.role_id
-    )
-
-
 async def role_records(connection: AsyncConnection, query: Select[Any]) -> list[RoleRecord]:
-    """The roles that a query over role_rows() finds, with their tags."""
+    """The roles a query over `roles` finds, with their tags."""
     rows = (await connection.execute(query)).all()
     tags = await tags_of(connection, [row.role_id for row in rows])
     return [_record(row, tags[row.role_id]) for row in rows]
@@ -185,6 +178,4 @@ def _record(row: Row[Any], tags: Mapping[str, str]) -> RoleRecord:
         max_session_seconds=row.max_session_seconds,
         description=row.description,
         boundary=row.boundary,
-        last_used=row.used,
-        last_region=row.region,
     )

@@ -105,9 +105,11 @@ async def _roles(ports: Ports, found: Sequence[RoleRecord]) -> list[dict[str, An
             "Tags": tagging.tag_list(role.tags),
         }
         | boundaries.shown(role.boundary)
-        | roles.last_used(role)
+        | use
         | _policies_of("Role", its[role.role_id])
-        for role, whole in zip(found, await roles.with_trust(ports, found), strict=True)
+        for role, whole, use in zip(
+            found, await roles.with_trust(ports, found), await roles.last_used(ports, found), strict=True
+        )
     ]
 
 

@@ -58,7 +58,8 @@ async def create_role(ports: Ports, exchange: Exchange) -> Result:
 async def get_role(ports: Ports, exchange: Exchange) -> Result:
     role = await require_role(ports, exchange)
     (found,) = await with_trust(ports, [role])
-    return {"Role": found | _settings(role) | boundaries.shown(role.boundary) | last_used(role) | _tags(role)}
+    (use,) = await last_used(ports, [role])
+    return {"Role": found | _settings(role) | boundaries.shown(role.boundary) | use | _tags(role)}
 
 
 async def list_roles_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -168,11 +169,13 @@ def _settings(role: RoleRecord) -> dict[str, Any]:
     return description | {"MaxSessionDuration": role.max_session_seconds}
 
 
-def last_used(role: RoleRecord) -> dict[str, Any]:
-    if role.last_used is None:
-        return {"RoleLastUsed": {}}
-    region = {} if role.last_region is None else {"Region": role.last_region}
-    return {"RoleLastUsed": {"LastUsedDate": role.last_used} | region}
+async def last_used(ports: Ports, roles: Sequence[RoleRecord]) -> list[dict[str, Any]]:
+    """The member of each role that answers when a session of it was last used, and in which region."""
+    uses = await ports.directory.last_uses([role.role_id for role in roles])
+    return [
+        {"RoleLastUsed": {} if use is None else {"LastUsedDate": use.used, "Region": use.region}}
+        for use in [uses.get(role.role_id) for role in roles]
+    ]
 
 
 def _tags(role: RoleRecord) -> dict[str, Any]:

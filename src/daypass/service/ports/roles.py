@@ -15,7 +15,6 @@ class RoleRecord:
     """An IAM role as the directory keeps it, without its policies. Fields as in Role; boundary: its ARN.
 
     trust_policy: the document as it is kept: users and roles stand in it as their unique ids.
-    last_used, last_region: when and for which region a session of the role was last used; None if never.
     """
 
     role_id: str
@@ -28,8 +27,6 @@ class RoleRecord:
     max_session_seconds: int
     description: str | None = None
     boundary: str | None = None
-    last_used: datetime | None = None
-    last_region: str | None = None
 
     @property
     def arn(self) -> str:
