@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 from daypass.store import schema, sqlite
@@ -50,6 +52,19 @@ def test_the_revisions_give_exactly_the_keys_of_the_code(engine: Engine) -> None
     with engine.connect() as connection:
         statement = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'changes'").scalar_one()
     assert "AUTOINCREMENT" in statement
+
+
+def test_the_files_of_the_revisions_are_numbered_as_alembic_orders_them() -> None:
+    """So the newest is known without Alembic."""
+    config = Config()
+    config.set_main_option("script_location", "daypass.store:migrations")
+    newest_first = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert schema.revisions() == newest_first[::-1]
+
+
+def test_starting_does_not_import_alembic() -> None:
+    program = "import sys, daypass.commands.serve, daypass.app; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_store_that_is_up_to_date_is_not_written_to(engine: Engine, path: Path) -> None:
