@@ -65,6 +65,10 @@ class Identities(Transactions):
             boundary = await self._boundary(connection, row.boundary, arn)
         return User(user_id, row.account_id, row.name, row.path, arn, row.created, tags, tuple(in_force), boundary)
 
+    async def group_policies(self, group_id: str) -> tuple[Policy, ...]:
+        async with self.read() as connection:
+            return tuple(await self._policies_of(connection, group_id, group_id))
+
     async def role(self, role: str) -> Role | None:
         column = roles.c.arn if role.startswith("arn:") else roles.c.role_id
         async with self.read() as connection:

@@ -23,7 +23,7 @@ from daypass.service.iam.faults import refusal
 from daypass.service.iam.policy_sources import Source, context_keys
 from daypass.service.iam.simulation_decision import Simulated, Statements, catalogued, most_restrictive, simulate
 from daypass.service.iam.simulation_inputs import ANY_RESOURCE, Inputs, policies, read
-from daypass.service.iam.simulation_source import attached, source_user
+from daypass.service.iam.simulation_source import attached, policy_source
 from daypass.service.iam.targets import Checks, account_id
 
 Result = Mapping[str, Any]
@@ -55,10 +55,9 @@ async def simulate_custom_policy(ports: Ports, exchange: Exchange) -> Result:
 
 
 async def simulate_principal_policy(ports: Ports, exchange: Exchange) -> Result:
-    user = await source_user(ports, exchange)
-    parameters = exchange.parameters
-    sources = attached(user, parameters.get("PolicyExclusionList", ()))
-    return _page(parameters, read(parameters, account_id(exchange), sources, user))
+    source, parameters = await policy_source(ports, exchange), exchange.parameters
+    own = attached(source, parameters.get("PolicyExclusionList", ()))
+    return _page(parameters, read(parameters, account_id(exchange), own))
 
 
 async def get_context_keys_for_custom_policy(ports: Ports, exchange: Exchange) -> Result:
@@ -66,8 +65,8 @@ async def get_context_keys_for_custom_policy(ports: Ports, exchange: Exchange) -
 
 
 async def get_context_keys_for_principal_policy(ports: Ports, exchange: Exchange) -> Result:
-    user = await source_user(ports, exchange)
-    return _context_keys((*attached(user), *policies(exchange.parameters.get("PolicyInputList", ()))))
+    own = attached(await policy_source(ports, exchange))
+    return _context_keys((*own.identity, *policies(exchange.parameters.get("PolicyInputList", ()))))
 
 
 def _context_keys(sources: Iterable[Source]) -> Result:

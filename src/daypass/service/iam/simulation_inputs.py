@@ -24,7 +24,7 @@ from daypass.policy.conditions import parse_date, parse_number
 from daypass.service.actions import ContextValue
 from daypass.service.iam.faults import refusal
 from daypass.service.iam.policy_sources import Source, resource_patterns
-from daypass.service.ports import User
+from daypass.service.ports import Role, User
 
 IDENTITY: Final = "IAM Policy"
 BOUNDARY: Final = "Permissions Boundary Policy"
@@ -74,29 +74,41 @@ class Inputs:
         return len(self.resources) * (limits.SIMULATION_DECISION_CHARS + chars * values)
 
 
-def read(
-    parameters: Mapping[str, Any], account_id: str, attached: tuple[Source, ...] = (), user: User | None = None
-) -> Inputs:
-    """The simulation that the parameters of either action ask for.
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The policies of whom SimulatePrincipalPolicy is about, and the user or role that they are of; None of a group."""
 
-    account_id: of who asks. attached, user: whose policies are simulated, and those.
+    identity: tuple[Source, ...] = ()
+    boundary: Source | None = None
+    service_control: tuple[tuple[Source, ...], ...] = ()
+    identity_of: User | Role | None = None
+
+
+NOTHING_ATTACHED: Final = Attached()
+
+
+def read(parameters: Mapping[str, Any], account_id: str, attached: Attached = NOTHING_ATTACHED) -> Inputs:
+    """The simulation that the parameters of either action ask for. A boundary and service control policies that are
+    passed stand in for those that are attached.
+
+    account_id: of who asks.
 
     Raises:
         ServiceError: InvalidInput.
     """
     identity = tuple(policies(parameters.get("PolicyInputList", ())))
     actions, resources = _actions(parameters), _resources(parameters)
-    principal = _principal(parameters, account_id, user)
+    principal = _principal(parameters, account_id, attached.identity_of)
     supplied = _context(parameters.get("ContextEntries", ()))
     inputs = Inputs(
-        identity=attached + identity,
-        boundary=_boundary(parameters),
+        identity=attached.identity + identity,
+        boundary=_boundary(parameters) or attached.boundary,
         resource=_resource_policy(parameters, principal, resources),
-        service_control=tuple(_service_control(parameters)),
+        service_control=tuple(_service_control(parameters)) or attached.service_control,
         actions=actions,
         resources=resources,
         principal=principal,
-        context=_own_context(principal, user) | supplied,
+        context=_own_context(principal, attached.identity_of) | supplied,
         supplied=frozenset(supplied),
         owner=_owner(parameters, principal),
     )
@@ -211,22 +223,35 @@ def user_name(arn: Arn | None) -> str | None:
     return path_and_name.rpartition("/")[2] or None
 
 
-def _principal(parameters: Mapping[str, Any], account_id: str, user: User | None) -> Principal:
+def _principal(parameters: Mapping[str, Any], account_id: str, identity: User | Role | None) -> Principal:
+    """The user that is named, else the user or some session of the role that is looked at, else a user without name."""
     text: str | None = parameters.get("CallerArn")
-    if user is not None and text in (None, user.arn):
-        return Principal(PrincipalKind.USER, user.arn, user.account_id, user.user_id)
+    if isinstance(identity, User) and text in (None, identity.arn):
+        return Principal(PrincipalKind.USER, identity.arn, identity.account_id, identity.user_id)
+    if isinstance(identity, Role) and text is None:
+        return Principal(
+            PrincipalKind.ROLE_SESSION, None, identity.account_id, issuer_arn=identity.arn, issuer_id=identity.role_id
+        )
     if text is None:
         return Principal(PrincipalKind.USER, None, account_id)
     arn = _arn(text)
     if arn is None or user_name(arn) is None:
-        # Groups and roles are callers to AWS; here they do not exist yet.
+        # A session of a role cannot be named to AWS either (IAM API Reference, SimulatePrincipalPolicy, CallerArn).
         raise refusal("InvalidInput", "Invalid caller - Caller must be an IAM user in this context.")
     return Principal(PrincipalKind.USER, text, arn.account_id)
 
 
-def _own_context(principal: Principal, user: User | None) -> dict[str, ContextValue]:
-    """The keys that follow from who calls. Those of a user that is looked at are what its requests have."""
+def _own_context(principal: Principal, identity: User | Role | None) -> dict[str, ContextValue]:
+    """The keys that follow from who calls. Those of a user that is looked at are what its requests have, those of a
+    role what the requests of any of its sessions have."""
     context: dict[str, ContextValue] = {"aws:principalaccount": principal.account_id or ""}
+    if principal.kind is PrincipalKind.ROLE_SESSION and isinstance(identity, Role):
+        context |= {
+            "aws:principalarn": identity.arn,
+            "aws:principaltype": "AssumedRole",
+            "aws:userid": f"{identity.role_id}:{_UNNAMED}",
+        }
+        return context | _principal_tags(identity)
     if principal.arn is None:
         return context | {"aws:userid": _UNNAMED}
     context |= {
@@ -234,10 +259,14 @@ def _own_context(principal: Principal, user: User | None) -> dict[str, ContextVa
         "aws:username": principal.arn.rpartition("/")[2],
         "aws:userid": principal.arn,
     }
-    if user is None or principal.arn != user.arn:
+    if not isinstance(identity, User) or principal.arn != identity.arn:
         return context
-    context |= {"aws:userid": user.user_id, "aws:principaltype": "User"}
-    return context | {f"aws:principaltag/{key.lower()}": value for key, value in user.tags.items()}
+    context |= {"aws:userid": identity.user_id, "aws:principaltype": "User"}
+    return context | _principal_tags(identity)
+
+
+def _principal_tags(identity: User | Role) -> dict[str, ContextValue]:
+    return {f"aws:principaltag/{key.lower()}": value for key, value in identity.tags.items()}
 
 
 def _owner(parameters: Mapping[str, Any], principal: Principal) -> str | None:

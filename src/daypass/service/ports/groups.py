@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from daypass.names import group_arn
+from daypass.policy import Policy
 from daypass.service.ports.users import UserRecord
 
 
@@ -49,6 +50,10 @@ class Groups(Protocol):
         """Raises AlreadyExists(GROUP), LimitReached(GROUP)."""
 
     async def find_group(self, account_id: str, name: str) -> GroupRecord | None: ...
+
+    async def group_policies(self, group_id: str) -> tuple[Policy, ...]:
+        """Inline ones, then attached managed ones, as a member has them, the inline ones by their own names. None of a
+        group that is not there."""
 
     async def list_groups(
         self, account_id: str, *, path_prefix: str = "/", after: str = "", limit: int
