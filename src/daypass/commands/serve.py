@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -134,6 +135,7 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     if settings.workers == 1:
+        gc.disable()  # as daypass.cli does; the application turns it on when it has started
         uvicorn.Server(server_config).run(sockets=listeners)
     else:
         Multiprocess(server_config, sockets=listeners).run()
