@@ -192,6 +192,7 @@ def _quiet_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def create() -> Daypass:
