@@ -39,7 +39,7 @@ class Person:
         self.device = new_device(daypass.directory, ACCOUNT, name, name)
         self.role = daypass.role(f"Safe-{name}", trust(self.arn, Condition=NEEDS_MFA), allow("iam:ListUsers"))
 
-    def assume(self, key: Key | None = None, **more: str) -> Answer:
+    def assume(self, key: Key | None = None, /, **more: str) -> Answer:
         form = {"RoleArn": self.role, "RoleSessionName": "jan", **more}
         return self.daypass.call(key or self.key, "AssumeRole", form)
 

@@ -51,7 +51,7 @@ def denial(key_arn: str, role: str, action: str = "sts:AssumeRole") -> tuple[int
 
 
 def tags(pairs: dict[str, str], *transitive: str) -> dict[str, str]:
-    form = {}
+    form: dict[str, str] = {}
     for n, (key, value) in enumerate(pairs.items(), 1):
         form |= {f"Tags.member.{n}.Key": key, f"Tags.member.{n}.Value": value}
     return form | {f"TransitiveTagKeys.member.{n}": key for n, key in enumerate(transitive, 1)}
