@@ -92,6 +92,8 @@ def test_an_assertion_is_traded_for_a_role_session(server: InProcess, sts: Any, 
     session = Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
     assert client(server, session, "sts").get_caller_identity()["Arn"] == arn
     client(server, session).list_users()
+    record = next(one for one in server.audit() if one["session_access_key_id"] == issued["AccessKeyId"])
+    assert (record["caller_arn"], record["subject"]) == (PROVIDER, "alice")
 
 
 def test_tags_and_source_identity_come_from_the_assertion(sts: Any, role: str) -> None:

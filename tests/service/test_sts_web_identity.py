@@ -117,6 +117,7 @@ def test_a_token_is_traded_for_a_role_session(
     assert client(server, session, "sts").get_caller_identity()["Arn"] == arn
     record = server.audit()[-2]
     assert (record["action"], record["resource"], record["caller_type"]) == (ACTION, role, "anonymous")
+    assert (record["caller_arn"], record["subject"]) == (provider_arn, "alice")
     assert record["session_access_key_id"] == issued["AccessKeyId"]
 
 
@@ -263,7 +264,8 @@ def test_a_role_that_does_not_exist_looks_like_one_that_does_not_trust(
     users = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
     for_users = new_role(server, "users", {"Version": "2012-10-17", "Statement": users})
     for role in (other, for_users, f"arn:aws:iam::{ACCOUNT}:role/none"):
-        assert refused(sts, role, provider.token()) == DENIED
+        assert refused(sts, role, provider.token(sub="eve")) == DENIED
+        assert (server.audit()[-1]["subject"], server.audit()[-1]["error"]) == ("eve", "AccessDenied")
     # Without a good token nobody learns even that.
     for role in (other, f"arn:aws:iam::{ACCOUNT}:role/none"):
         assert refused(sts, role, provider.token(aud="nobody")) == (
@@ -368,7 +370,7 @@ def test_the_clock_is_given_five_minutes_and_no_more(sts: Any, provider: Identit
     "case", ["alg none", "HS256 with the public key", "another key", "an unknown key id", "a critical extension"]
 )
 def test_a_token_that_the_provider_did_not_sign_is_refused(
-    sts: Any, provider: IdentityProvider, role: str, case: str
+    server: InProcess, sts: Any, provider: IdentityProvider, role: str, case: str
 ) -> None:
     claims, mallory = provider.claims(), rsa_key("mallory")
     own = provider.key
@@ -384,6 +386,7 @@ def test_a_token_that_the_provider_did_not_sign_is_refused(
     }
     make, answer = hostile[case]
     assert refused(sts, role, make()) == answer
+    assert "subject" not in server.audit()[-1], "nobody is put down for what somebody else wrote"
 
 
 def test_what_is_no_token_is_refused_without_asking_anybody(sts: Any, provider: IdentityProvider, role: str) -> None:

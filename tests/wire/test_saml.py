@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree  # type: ignore[import-untyped]  # because it has no annotations
 from signxml.algorithms import SignatureMethod
 
@@ -32,6 +35,9 @@ DS = "http://www.w3.org/2000/09/xmldsig#"
 
 def made(**more: Any) -> str:
     return response(OWN, VALUES, now=NOW, **more)
+
+
+WHOLE = made()
 
 
 def read(text: str | bytes, *certificates: bytes) -> Element:
@@ -270,6 +276,26 @@ def test_a_hostile_response_is_refused_at_once(case: str) -> None:
     with pytest.raises((InvalidResponse, InvalidSignature)):
         read(text)
     assert time.perf_counter() - began < 0.5
+
+
+def cut_at_random(data: st.DataObject, text: bytes) -> bytes:
+    """The text with a few bytes of it replaced, dropped or doubled."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        begin = data.draw(st.integers(0, len(text) - 1))
+        end = min(len(text), begin + data.draw(st.integers(0, 40)))
+        text = text[:begin] + data.draw(st.sampled_from([b"", b"A", text[begin:end] * 2, b"</a>", b'="'])) + text[end:]
+    return text
+
+
+@given(st.data())
+def test_a_damaged_response_is_refused_or_says_what_the_whole_one_says(data: st.DataObject) -> None:
+    whole = WHOLE.encode()
+    damaged = cut_at_random(data, whole)
+    try:
+        assertion = read(damaged)
+    except (InvalidResponse, InvalidSignature):
+        return
+    assert ElementTree.tostring(assertion) == ElementTree.tostring(read(whole))
 
 
 @pytest.mark.parametrize("text", ["not base64!", "PHM+", "====", "é"])

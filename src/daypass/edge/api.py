@@ -178,6 +178,7 @@ class Api:
             # A right signature changes nothing: what is passed says who calls.
             trail.caller = ANONYMOUS
             unsigned = UnsignedExchange(request, trail.request_id, call.parameters)
+            trail.federated = unsigned.found
             return await action.checks(self._ports, unsigned), partial(action.perform, self._ports, unsigned)
         assert caller is not None  # noqa: S101  without a signature there is no other action
         exchange = Exchange(request, trail.request_id, caller, call.parameters)
@@ -227,6 +228,7 @@ class _Trail(msgspec.Struct, eq=False):
     decision: Decision | None = None
     session_access_key_id: str | None = None
     encoded_message: str = ""
+    federated: Mapping[str, Any] | None = None  # what an unsigned call has proven
 
     def __repr__(self) -> str:
         return f"_Trail({self.request_id})"
@@ -235,6 +237,7 @@ class _Trail(msgspec.Struct, eq=False):
         """error: the code answered. A request that no policy was asked about is "Refused" or, if it went on, needed
         no permission and is "Allowed"."""
         decision, caller, check = self.decision, self.caller, self.check
+        federated = self.federated or {}
         if decision is None or (error is not None and decision.outcome is Outcome.ALLOWED):
             outcome: str = "Allowed" if error is None else "Refused"
         else:
@@ -242,7 +245,7 @@ class _Trail(msgspec.Struct, eq=False):
         return AuditRecord(
             time=self.request.received,
             request_id=self.request_id,
-            caller_arn=None if caller is None else caller.principal.arn,
+            caller_arn=(None if caller is None else caller.principal.arn) or federated.get("provider"),
             caller_type="unknown" if caller is None else caller.principal.kind,
             access_key_id=caller.access_key_id if isinstance(caller, Caller) else None,
             action=check.action if check is not None else f"{self.service}:{self.action or '-'}",
@@ -253,6 +256,7 @@ class _Trail(msgspec.Struct, eq=False):
             error=error,
             source_ip=self.request.source_ip,
             session_access_key_id=self.session_access_key_id,
+            subject=federated.get("subject", msgspec.UNSET),
         )
 
 

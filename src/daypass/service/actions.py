@@ -58,7 +58,10 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class UnsignedExchange(msgspec.Struct, frozen=True):
-    """One call that nobody signed. Fields as in Exchange."""
+    """One call that nobody signed. Fields as in Exchange.
+
+    found: `provider` (its ARN) and `subject` (whom it says it is) go on record, once they are proven.
+    """
 
     request: RawRequest
     request_id: str

@@ -32,6 +32,7 @@ class AuditRecord(msgspec.Struct, frozen=True):
     statements: the determining statements, each `kind/policy id/sid or index`.
     error: the code answered; None if the request went on.
     session_access_key_id: of the credentials issued, if any were.
+    subject: whom the identity provider says it is, once that is proven; the caller's ARN is then the provider's.
     """
 
     time: datetime
@@ -47,3 +48,4 @@ class AuditRecord(msgspec.Struct, frozen=True):
     error: str | None
     source_ip: str
     session_access_key_id: str | None = None
+    subject: str | msgspec.UnsetType = msgspec.UNSET

@@ -120,18 +120,19 @@ async def saml_checks(ports: Ports, exchange: UnsignedExchange) -> Sequence[Chec
     # 3. What of the response is the provider's, and who that is, now.
     assertion = _assertion(parameters["SAMLAssertion"], metadata, received)
     subject = _subject(assertion, provider, metadata, ports.saml_recipients, received)
+    exchange.found["provider"], exchange.found["subject"] = provider.arn, subject.name
     _require_role(subject, parameters["RoleArn"], provider.arn)
     session_name = _session_name(subject)
     marks = _marks(subject, provider)
     # 4. The role.
-    exchange.found["subject"], exchange.found["session name"] = subject, session_name
+    exchange.found["whole subject"], exchange.found["session name"] = subject, session_name
     exchange.found["claims"] = _keys(subject, provider)
     return await role_checks(ports, exchange, _ACTION, marks, session_name)
 
 
 async def assume_role_with_saml(ports: Ports, exchange: UnsignedExchange) -> Mapping[str, Any]:
     """Temporary credentials of the role, at most for as long as the provider's own session lasts."""
-    received, subject = exchange.request.received, exchange.found["subject"]
+    received, subject = exchange.request.received, exchange.found["whole subject"]
     role, marks = role_of(exchange)
     seconds = session_seconds(role, exchange.parameters, chained=False)
     longest = _single(subject, "SessionDuration")

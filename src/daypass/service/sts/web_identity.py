@@ -82,6 +82,7 @@ async def web_identity_checks(ports: Ports, exchange: UnsignedExchange) -> Seque
     # 3. Who that is, now.
     _check_times(claims, received)
     identity = _identity(claims, provider)
+    exchange.found["provider"], exchange.found["subject"] = provider.arn, identity.subject
     tags, transitive = _tags(claims)
     source_identity = claims.get(_SOURCE_IDENTITY)
     if source_identity is not None:
