@@ -13,8 +13,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -43,6 +44,7 @@ from daypass.wire import model
 from support.answering import answering
 from support.backends import free_port
 from support.server import Daypass, Keys, allow, client, policy
+from support.tls_front import tls_front
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 KEYS = Credentials("AKIAEXAMPLE222222222", "a secret")
@@ -330,6 +332,37 @@ def test_an_answer_that_does_not_come_is_waited_for_only_so_long(make: Make) -> 
         service = make(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.2)
         with pytest.raises(Unreachable, match="no answer"):
             service.get_federation_token(BOB)
+
+
+def test_a_server_is_believed_only_by_a_certificate_that_a_trusted_authority_gave_it(
+    make: Make, tmp_path: Path
+) -> None:
+    with answering(200, GOOD) as server, tls_front(tmp_path, urlsplit(server.url).port or 0) as front:
+        assert make(front.url, ca_bundle=str(front.ca)).get_federation_token(BOB).arn.endswith("/Bob")
+        assert len(server.asked) == 1
+        for url, settings in (
+            (front.url, {}),
+            (front.url.replace("127.0.0.1", "localhost"), {"ca_bundle": str(front.ca)}),
+        ):
+            with pytest.raises(Unreachable, match=r"(?i)certificate"):
+                make(url, **settings).get_federation_token(BOB)
+        assert len(server.asked) == 1
+
+
+def test_a_proxy_that_the_environment_names_is_asked_but_not_about_exceptions(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(200, GOOD) as proxy, answering(200, GOOD) as near:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        make("http://sts.example:8420/").get_federation_token(BOB)
+        make(near.url).get_federation_token(BOB)
+    assert [(asked.path, asked.headers["host"]) for asked in proxy.asked] == [
+        ("http://sts.example:8420/", "sts.example:8420")
+    ]
+    assert len(near.asked) == 1
 
 
 # --- a round against a real server -------------------------------------------------------------------------------

@@ -10,21 +10,29 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
 
 from support import sdks
 from support.sdks import Sdk
 from support.server import REGION, Daypass, Keys, allow, policy
+from support.tls_front import tls_front
 
 BUCKET = "sdk-rounds"
 BODY = "of round 1 ü\n"
 EXTERNAL_ID = "round-7"
+# Over TLS most SDKs send bodies in other ways: unsigned, in chunks, with a checksum after them.
 EVERY_SDK = [
-    pytest.param(sdks.BOTO3, id="boto3"),
-    *[pytest.param(sdk, id=sdk.name, marks=pytest.mark.clients(sdk.name)) for sdk in sdks.FROM_REGISTRIES],
+    pytest.param((sdk, scheme), id=f"{sdk.name}-{scheme}", marks=marks)
+    for sdk, marks in [(sdks.BOTO3, ()), *[(sdk, pytest.mark.clients(sdk.name)) for sdk in sdks.FROM_REGISTRIES]]
+    for scheme in ("http", "https")
 ]
 
 
@@ -86,18 +94,35 @@ def world(daypass: Daypass) -> World:
     return World(daypass, user, name, arns[0], arns[1], role["Arn"], role["RoleId"])
 
 
+@pytest.fixture(scope="module")
+def front(daypass: Daypass, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """TLS before the server: where it is, and how each SDK is told to trust it."""
+    directory = tmp_path_factory.mktemp("sdk-front")
+    with tls_front(directory, urlsplit(daypass.url).port or 0) as running:
+        authority = x509.load_pem_x509_certificate(running.ca.read_bytes())
+        store = directory / "trusted.p12"
+        trusted = PKCS12Certificate(authority, b"tests")
+        store.write_bytes(serialize_java_truststore([trusted], BestAvailableEncryption(b"changeit")))
+        yield {
+            "AWS_ENDPOINT_URL": running.url,
+            "AWS_CA_BUNDLE": str(running.ca),
+            "NODE_EXTRA_CA_CERTS": str(running.ca),
+            "JAVA_TOOL_OPTIONS": f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit",
+        }
+
+
 @pytest.fixture(scope="module", params=EVERY_SDK)
-def round_(request: pytest.FixtureRequest, world: World) -> Round:
-    sdk: Sdk = request.param
+def round_(request: pytest.FixtureRequest, world: World, front: dict[str, str]) -> Round:
+    sdk, scheme = request.param
     sdk.prepared()
-    prefix = f"{sdk.name}/"
+    prefix = f"{sdk.name}-{scheme}/"
     objects = f"arn:aws:s3:::{BUCKET}"
     narrowed = policy(
         allow(["s3:GetObject", "s3:PutObject"], f"{objects}/{prefix}*"),
         allow("s3:ListBucket", objects, Condition={"StringLike": {"s3:prefix": f"{prefix}*"}}),
     )
     environment = {
-        "AWS_ENDPOINT_URL": world.daypass.url,
+        **({"AWS_ENDPOINT_URL": world.daypass.url} if scheme == "http" else front),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         **world.user.environment(),
