@@ -433,16 +433,20 @@ def test_what_is_held_is_held_and_a_bypass_needs_its_permission(backend: Backend
     name = "locked-objects"
     owner.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     assert owner.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]["ObjectLockEnabled"] == "Enabled"
-    version = owner.put_object(Bucket=name, Key="k", Body=b"x")["VersionId"]
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
     short = {"NumericLessThanEquals": {"s3:object-lock-remaining-retention-days": "1"}}
     clerk = federate(server, "clerk", allow("s3:*", "*"), deny("s3:BypassGovernanceRetention", "*"))
-    brief = federate(server, "brief", allow("s3:PutObjectRetention", "*", Condition=short))
+    brief = federate(
+        server,
+        "brief",
+        allow("s3:PutObject", "*"),
+        allow(["s3:PutObjectRetention"], "*", Condition=short),
+    )
+    held = {"Bucket": name, "Key": "k", "ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    assert failure(brief.put_object, **held, Body=b"x") == ("AccessDenied", 403)
+    version = clerk.put_object(**held, Body=b"x")["VersionId"]
     retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
     assert failure(brief.put_object_retention, Bucket=name, Key="k", Retention=retention) == ("AccessDenied", 403)
-    clerk.put_object_retention(Bucket=name, Key="k", Retention=retention)
-    # moto passes over a sub-resource that it does not know, and answers with the object.
-    assert failure(owner.get_object_retention, Bucket=name, Key="k") == ("NotImplemented", 501)
     asked = {"Bucket": name, "Key": "k", "VersionId": version}
     assert failure(owner.delete_object, **asked) == ("AccessDenied", 403)
     assert failure(clerk.delete_object, **asked, BypassGovernanceRetention=True) == ("AccessDenied", 403)
@@ -469,6 +473,32 @@ CONFIGURATIONS = [
     ("notification_configuration", "NotificationConfiguration", {}, "s3:PutBucketNotification"),
     ("versioning", "VersioningConfiguration", {"Status": "Suspended"}, "s3:PutBucketVersioning"),
 ]
+
+
+def test_a_sub_resource_that_the_backend_does_not_know_is_not_written_under_its_name(
+    backend: Backend, server: Daypass, owner: Any
+) -> None:
+    """Swift takes `DELETE /bucket?encryption` for the bucket's deletion, and `PUT /bucket/key?retention` for an upload:
+    whoever may do the one may not therefore do the other."""
+    name = f"unknown-{backend.name}"
+    owner.create_bucket(Bucket=name)
+    owner.put_object(Bucket=name, Key="k", Body=b"kept")
+    refused = ("NotImplemented", 501)
+    until = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=1)}
+    retaining = federate(server, f"retaining-{backend.name}", allow("s3:PutObjectRetention", "*"))
+    assert failure(retaining.put_object_retention, Bucket=name, Key="k", Retention=until) == refused
+    missing = ("AccessDenied", 403)
+    assert failure(retaining.put_object_retention, Bucket=name, Key="none", Retention=until) == missing
+    assert owner.get_object(Bucket=name, Key="k")["Body"].read() == b"kept"
+    assert failure(owner.head_object, Bucket=name, Key="none") == ("404", 404)
+    owner.delete_object(Bucket=name, Key="k")
+    configuring = federate(server, f"configuring-{backend.name}", allow("s3:Put*Configuration", "*"))
+    unknown = configuring.delete_bucket_metrics_configuration
+    assert failure(unknown, Bucket=name, Id="m") == refused
+    if backend.name == "swift":
+        assert failure(configuring.delete_bucket_encryption, Bucket=name) == refused
+        assert failure(configuring.delete_bucket_lifecycle, Bucket=name) == refused
+    owner.head_bucket(Bucket=name)
 
 
 def test_an_answer_to_something_else_is_not_passed_on(backend: Backend, server: Daypass, owner: Any) -> None:

@@ -18,6 +18,7 @@ from daypass.edge.arrival import arrive
 from daypass.edge.backend import BackendBuckets
 from daypass.edge.backends import Backends
 from daypass.edge.body import object_body
+from daypass.edge.capabilities import Capabilities
 from daypass.edge.client import (
     Client,
     ClientGone,
@@ -83,6 +84,7 @@ class Gateway:
         self._bucket_ports = BucketPorts(ports.identities, ports.directory, at_backend)
         self._buckets = KnownBuckets(adoptions, ports.identities, ports.directory, at_backend)
         self._tags = ObjectTags(backends)
+        self._capabilities = Capabilities(self._access)
         self._questions = Questions(self._access, self._buckets, backends, self._tags, addressing)
         self._addressing = addressing
         self._version_2 = version_2
@@ -203,9 +205,10 @@ class Gateway:
                 body = arrival.form.body(call)
             elif row.body is Body.STREAM:
                 body = object_body(client, payload, _object_checksums(request, call), signatures)
+            upstream = self._backends.of(exchange.bucket_name)
             try:
-                forwarder = Forwarder(self._backends.of(exchange.bucket_name), self._access)
-                await forwarder.forward(exchange, client, body, arrival.form)
+                await self._capabilities.require(exchange, upstream)
+                await Forwarder(upstream, self._access).forward(exchange, client, body, arrival.form)
             except ServiceError as error:
                 trail.recorded = body is None or error is not body.fault
                 raise

@@ -66,6 +66,7 @@ async def document(exchange: S3Exchange, response: UpstreamResponse) -> bytes:
     Raises:
         ServiceError: the error that it is in truth; ServiceUnavailable, if it breaks off or is too long.
     """
+    has_etag = response.header(b"etag") is not None  # of the object: no document about one has it
     try:
         body = await response.read(limits.ANSWER_DOCUMENT_BYTES + 1)
     except UpstreamFailure as failure:
@@ -77,7 +78,8 @@ async def document(exchange: S3Exchange, response: UpstreamResponse) -> bytes:
     root = _ROOT.match(body)
     if root is not None and root[1] == b"Error":
         raise error_inside(exchange, body)
-    if root is None or root[1] not in _roots(name):
+    is_object = exchange.request.method == "GET" and exchange.call.key is not None and has_etag
+    if is_object or not is_answer_to(name, body):
         # It does not know the sub-resource, and took the request for one without it: an object, or a listing.
         _log.error("the S3 backend answered %s with something else; it does not seem to serve it", name)
         raise not_implemented(f"the storage behind this service does not serve {name}")
@@ -88,6 +90,12 @@ async def document(exchange: S3Exchange, response: UpstreamResponse) -> bytes:
         location = f"<Location>{escape(_address(exchange))}</Location>".encode()
         return _LOCATION.sub(lambda _: location, body)
     return body
+
+
+def is_answer_to(operation: str, body: bytes) -> bool:
+    """Whether the document is of the kind that the operation answers."""
+    root = _ROOT.match(body)
+    return root is not None and root[1] in _roots(operation)
 
 
 @cache
