@@ -184,6 +184,15 @@ def test_a_request_is_answered_alike_straight_and_by_asgi(server: Running) -> No
     assert status(asked(server, sent(denied))) == b"403"
 
 
+def test_an_unsigned_form_goes_straight_as_well(server: Running) -> None:
+    body = form("AssumeRoleWithWebIdentity", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/none", RoleSessionName="s")
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    answer = asked(server, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert status(answer) == b"400"
+    assert b"'webIdentityToken' failed to satisfy constraint" in answer
+    assert b"x-amzn-RequestId: " in answer, "uvicorn writes names in lower case"
+
+
 def test_answers_to_pipelined_requests_come_in_their_order(server: Running) -> None:
     with server.connect() as connection:
         connection.sendall(b"".join([federation(server, f"user{number}") for number in range(6)]))

@@ -1,8 +1,8 @@
 """One connection as `daypass serve` reads it: small control-plane requests go straight to the turn, all others to ASGI.
 
-Straight goes a form to `/` that came whole, in one piece, of a signature for STS or IAM, on a connection that owes no
-other answer. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and so do
-its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
+Straight goes a form to `/` that came whole, in one piece, signed for STS or IAM or not at all, on a connection that
+owes no other answer. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and
+so do its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
 
 Source: RFC 9112, "Message format" and "Connection management"; uvicorn's HttpToolsProtocol, whose callbacks these are.
 """
@@ -23,7 +23,7 @@ from daypass.wire.http import Headers, RawResponse
 
 _log: Final = logging.getLogger("daypass")
 _NOBODY_WAITS: Final = asyncio.Event()
-_NEEDED: Final = frozenset({b"authorization", b"content-length", b"host"})
+_NEEDED: Final = frozenset({b"content-length", b"host"})
 _SPECIAL: Final = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _TERMINATOR: Final = b"/aws4_request"
 _SCOPES: Final = (b"/sts/aws4_request", b"/iam/aws4_request")
@@ -129,13 +129,13 @@ class ControlProtocol(BoundedHttpProtocol):
         """Whether all that is known of the request when its head is whole is as it should be."""
         headers = self.headers
         named = dict(headers)
+        authorization = named.get(b"authorization")
         return (
             self.url == b"/"
             and len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
             and _NEEDED.issubset(named)
             and _SPECIAL.isdisjoint(named)
-            and (authorization := named[b"authorization"]).count(_TERMINATOR) == 1
-            and (_SCOPES[0] in authorization or _SCOPES[1] in authorization)
+            and (authorization is None or _is_of_control_plane(authorization))
             and turn.is_meant(named[b"host"])
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
@@ -188,3 +188,10 @@ class ControlProtocol(BoundedHttpProtocol):
             self._idle_timer = self.loop.call_later(left, self._look_whether_idle)
         else:
             self.timeout_keep_alive_handler()
+
+
+def _is_of_control_plane(authorization: bytes) -> bool:
+    """Whether the credential scope in it is one of STS or IAM, and can be no other."""
+    if authorization.count(_TERMINATOR) != 1:
+        return False
+    return _SCOPES[0] in authorization or _SCOPES[1] in authorization
