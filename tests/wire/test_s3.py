@@ -159,6 +159,11 @@ def test_what_the_java_sdk_sends_with_every_get_is_taken_and_asks_for_nothing() 
     assert dict(read("GET", "/bucket/key", headers).headers) == {}
 
 
+def test_the_one_version_of_the_api_is_taken_and_no_other() -> None:
+    assert dict(read("POST", "/bucket/key?uploads", {"x-amz-api-version": "2006-03-01"}).headers) == {}
+    assert refusal("POST", "/bucket/key?uploads", {"x-amz-api-version": "2026-03-01"}) == ("NotImplemented", 501)
+
+
 def test_a_checksum_with_a_get_is_of_its_empty_body_or_refused() -> None:
     assert refusal("GET", "/bucket/key", {"x-amz-checksum-crc32": "AAAAAQ=="}) == ("BadDigest", 400)
     for name in ("x-amz-checksum-new", "x-amz-checksum-crc32-more"):

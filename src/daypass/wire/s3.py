@@ -62,6 +62,9 @@ _REMARKS: Final = frozenset({"x-amz-user-agent"})
 # The AWS SDK for Java 2.x offers to take an MD5 after the object; whoever appends none need not answer.
 _OFFERS: Final = frozenset({"x-amz-te"})
 
+# S3's one version, which the AWS SDK for C++ asks for; there is no other to be had.
+_API_VERSION: Final = ("x-amz-api-version", "2006-03-01")
+
 # Consumed by wire.payload: how the body travels.
 _BODY_HEADERS: Final = frozenset({"x-amz-decoded-content-length", "x-amz-trailer"})
 
@@ -330,6 +333,8 @@ def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dic
             if not name.startswith("x-amz-"):
                 if name in _NARROWING:
                     raise header_not_implemented(name)
+                continue
+            if (name, value) == _API_VERSION:
                 continue
             if not route.has_header(name):
                 raise header_not_implemented(name)
