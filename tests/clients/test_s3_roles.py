@@ -234,3 +234,31 @@ def test_sessions_of_a_deleted_role_and_of_a_closed_account_are_unknown_keys(wor
     assert world.outcome(keys) == "AccessDenied"
     world.iam.delete_role(RoleName="S3Gone")
     until(lambda: world.outcome(keys) == "InvalidAccessKeyId")
+
+
+def test_a_root_session_opens_a_member_s_bucket_that_denies_everybody_and_does_nothing_else(world: World) -> None:
+    fifth = "850987654321"
+    made = new_account(world.daypass.data, fifth)
+    theirs = world.daypass.client("s3", Keys(made.access_key_id, made.secret))
+    theirs.create_bucket(Bucket="locked-out")
+    theirs.put_object(Bucket="locked-out", Key="k", Body=b"x")
+    resources = ["arn:aws:s3:::locked-out", "arn:aws:s3:::locked-out/*"]
+    theirs.put_bucket_policy(
+        Bucket="locked-out",
+        Policy=policy({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources}),
+    )
+    answer = world.daypass.client("sts", world.caller).assume_root(
+        TargetPrincipal=fifth,
+        TaskPolicyArn={"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"},
+    )
+    task = world.daypass.client("s3", Keys.of(answer["Credentials"]))
+    with pytest.raises(ClientError) as refused:
+        theirs.get_object(Bucket="locked-out", Key="k")
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    assert json.loads(task.get_bucket_policy(Bucket="locked-out")["Policy"])["Statement"][0]["Effect"] == "Deny"
+    task.delete_bucket_policy(Bucket="locked-out")
+    assert theirs.get_object(Bucket="locked-out", Key="k")["Body"].read() == b"x"
+    for call in (task.get_object, task.delete_object):
+        with pytest.raises(ClientError) as refused:
+            call(Bucket="locked-out", Key="k")
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
