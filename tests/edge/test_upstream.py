@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ import uvloop
 from daypass import limits
 from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest
 from daypass.names import Secret
+from support.tls_front import tls_front
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -139,6 +141,27 @@ def test_a_backend_that_does_not_answer_is_left_alone_and_then_tried_again(monke
         assert await ask(upstream, request()) == b"ok"
 
     with_backend(backend, work)
+
+
+def test_a_backend_over_tls_has_to_be_who_it_says_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Backend(exchanges=2)
+
+    async def work(plain: Upstream) -> None:
+        port = int(plain._host.rpartition(b":")[2])
+        with tls_front(tmp_path, port) as front:
+            settings = SimpleNamespace(url=front.url, access_key_id="A", secret=Secret("s"), region="us-east-1")
+            stranger = Upstream(settings)
+            with pytest.raises(UpstreamFailure, match="certificate") as caught:
+                await ask(stranger, request())
+            assert not caught.value.reached
+            monkeypatch.setenv("SSL_CERT_FILE", str(front.ca))
+            known = Upstream(settings)
+            assert await ask(known, request()) == b"ok"
+            await known.close()
+            await stranger.close()
+
+    with_backend(backend, work)
+    assert backend.requests == 1
 
 
 @pytest.mark.parametrize("value", [b"a\r\nx-amz-evil: b", b"a\nb", b"a\rb", b"a\r\n\r\nGET /other HTTP/1.1"])
