@@ -32,6 +32,7 @@ SESSIONS_CACHED: Final = 2_048  # opened tokens, and compiled session policies, 
 # --- web identity and SAML ----------------------------------------------------------------------------------
 WEB_IDENTITY_TOKEN_CHARS: Final = 20_000  # clientTokenType.max in the STS model
 WEB_IDENTITY_LEEWAY_SECONDS: Final = 300  # on the times in a token or an assertion, either way
+SAML_METADATA_CACHED: Final = 64  # documents of up to 1 MB that a worker keeps as they were read
 SAML_REDEEM_SECONDS: Final = 300  # after an assertion is issued; AWS's text says so
 WEB_IDENTITY_PAYLOAD_BYTES: Final = 12_000  # of a token that we sign: it then has fewer characters than any may have
 WEB_IDENTITY_SECONDS_DEFAULT: Final = 300  # of a token that we sign; STS API Reference, GetWebIdentityToken

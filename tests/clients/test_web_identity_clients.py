@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from support.backends import free_port
 from support.commands import aws_command
@@ -112,6 +113,18 @@ def test_a_token_of_somebody_else_does_not_work(
     done = aws_command("sts", "get-caller-identity", environment=environment)
     assert done.returncode != 0
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in done.stderr
+
+
+def test_no_token_is_written_down(server: Daypass, provider: IdentityProvider, role: str) -> None:
+    anonymous = server.client("sts", Keys("unused", "unused"))
+    good, bad = provider.token(sub="system:serviceaccount:shop:cart"), provider.token(aud="nobody")
+    anonymous.assume_role_with_web_identity(RoleArn=role, RoleSessionName="kept", WebIdentityToken=good)
+    with pytest.raises(ClientError):
+        anonymous.assume_role_with_web_identity(RoleArn=role, RoleSessionName="kept", WebIdentityToken=bad)
+    written = server.output.read_text() + (server.data / "audit.jsonl").read_text()
+    assert '"subject":"system:serviceaccount:shop:cart"' in written
+    for token in (good, bad):
+        assert all(part not in written for part in token.split(".")[1:])
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384"])

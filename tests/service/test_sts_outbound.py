@@ -221,6 +221,16 @@ def test_what_is_asked_for_is_checked(sts: Any, change: Any, code: str) -> None:
     )
 
 
+def test_a_session_of_a_user_gets_no_token(server: InProcess) -> None:
+    """GetSessionToken's credentials may call AssumeRole and GetCallerIdentity of STS, and nothing else."""
+    made = client(server, server.user("with-session", allow("sts:*")), "sts").get_session_token()["Credentials"]
+    session = client(server, Key(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]), "sts")
+    assert refusal(session.get_web_identity_token, Audience=["a"], SigningAlgorithm="ES384")[:2] == (
+        403,
+        "AccessDenied",
+    )
+
+
 def test_a_federated_user_gets_no_token(server: InProcess) -> None:
     user = server.user("federating", allow("sts:*"))
     issued = client(server, user, "sts").get_federation_token(Name="Bob", Policy=json.dumps(allow("sts:*")))

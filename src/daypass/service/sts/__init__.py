@@ -46,8 +46,6 @@ ACTIONS: Final[Mapping[str, Action | UnsignedAction]] = {
     # A session is told its permission first and then, in words of its own, that it may not.
     "GetFederationToken": Action(federation.get_federation_token, federation.federation_checks),
     "GetScopedCredentials": Action(scoped.get_scoped_credentials, scoped.scoped_checks, _SCOPED),
-    "GetWebIdentityToken": Action(
-        outbound.get_web_identity_token, outbound.web_identity_token_checks, _USERS_AND_ROLES
-    ),
+    "GetWebIdentityToken": Action(outbound.get_web_identity_token, outbound.web_identity_token_checks, _ROLES),
     "GetSessionToken": Action(session_token.get_session_token, checks=None),
 }

@@ -11,6 +11,7 @@ IAM" (texts); Assertions and Protocols for SAML V2.0, 2; Profiles for SAML V2.0,
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -118,7 +119,8 @@ async def saml_checks(ports: Ports, exchange: UnsignedExchange) -> Sequence[Chec
     if metadata.valid_until is not None and received >= metadata.valid_until:
         raise invalid_identity_token("The metadata of the specified provider have expired.")
     # 3. What of the response is the provider's, and who that is, now.
-    assertion = _assertion(parameters["SAMLAssertion"], metadata, received)
+    # A document and its signatures take some milliseconds, in which others are answered.
+    assertion = await asyncio.to_thread(_assertion, parameters["SAMLAssertion"], metadata, received)
     subject = _subject(assertion, provider, metadata, ports.saml_recipients, received)
     exchange.found["provider"], exchange.found["subject"] = provider.arn, subject.name
     _require_role(subject, parameters["RoleArn"], provider.arn)
@@ -162,7 +164,7 @@ async def _provider(ports: Ports, arn: str, account_id: str) -> SamlProvider:
     return provider
 
 
-@lru_cache(limits.ISSUERS_CACHED)
+@lru_cache(limits.SAML_METADATA_CACHED)
 def _metadata(document: str) -> SamlMetadata:
     """Of a provider that is stored: it was checked when it came."""
     return parse_metadata(document)
