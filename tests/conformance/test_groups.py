@@ -166,6 +166,17 @@ async def test_a_groups_policies_are_its_members_policies_from_the_next_look_on(
         assert await policies_of(store, user) == []
 
 
+async def test_a_groups_own_policies_are_read_compiled(engine: Engine) -> None:
+    async with engine.open() as store:
+        directory, group = store.directory, await new_group(store, "readers")
+        assert await directory.group_policies(group.group_id) == ()
+        await directory.put_inline_policy(group.group_id, "inline", DOCUMENT, 10)
+        await directory.attach_policy(group.group_id, "arn:aws:iam::aws:policy/ReadOnlyAccess")
+        found = await directory.group_policies(group.group_id)
+        assert [policy.id for policy in found] == ["inline", "arn:aws:iam::aws:policy/ReadOnlyAccess"]
+        assert await directory.group_policies(NO_GROUP) == ()
+
+
 async def test_a_groups_inline_policies_have_a_limit_of_their_own(engine: Engine) -> None:
     async with engine.open() as store:
         group = await new_group(store, "readers")

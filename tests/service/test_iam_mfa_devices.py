@@ -213,6 +213,14 @@ def test_devices_are_paged(iam: Any, iam_server: InProcess, name: str) -> None:
     )
 
 
+def test_the_longest_serial_numbers_are_paged_too(iam: Any, name: str) -> None:
+    longest = 256 - len(mfa_arn(""))
+    serials = [new_device(iam, f"{name}-{number}".ljust(longest, "x"))[0] for number in range(2)]
+    assert {len(serial) for serial in serials} == {256}
+    pages = iam.get_paginator("list_virtual_mfa_devices").paginate(PaginationConfig={"PageSize": 1})
+    assert {*serials} <= {device["SerialNumber"] for page in pages for device in page["VirtualMFADevices"]}
+
+
 def test_a_device_has_tags(iam: Any, name: str) -> None:
     tags = [{"Key": "Team", "Value": "red"}, {"Key": "cost", "Value": ""}]
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name, Tags=tags)["VirtualMFADevice"]

@@ -14,6 +14,7 @@ from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.faults import worded
 from daypass.service.iam.targets import GROUP, account_id, found, on_target, on_user, require_user, target_check
+from daypass.service.iam.users import user_of
 from daypass.service.ports import Entity, GroupRecord, NotFound
 
 Result = Mapping[str, Any]
@@ -43,17 +44,7 @@ async def get_group(ports: Ports, exchange: Exchange) -> Result:
         group.group_id, after=pages.name_after(parameters), limit=pages.max_items(parameters) + 1
     )
     shown, more = pages.page_of_names(parameters, members, lambda user: user.name)
-    users = [
-        {
-            "Path": user.path,
-            "UserName": user.name,
-            "UserId": user.user_id,
-            "Arn": user.arn,
-            "CreateDate": user.created,
-        }
-        for user in shown
-    ]
-    return {"Group": group_of(group), "Users": users, **more}
+    return {"Group": group_of(group), "Users": [user_of(user) for user in shown], **more}
 
 
 async def list_groups_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:

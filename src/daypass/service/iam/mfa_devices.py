@@ -119,14 +119,15 @@ async def list_virtual_mfa_devices_checks(ports: Ports, exchange: Exchange) -> S
 
 
 async def list_virtual_mfa_devices(ports: Ports, exchange: Exchange) -> Result:
-    parameters = exchange.parameters
+    """By serial number. What all of the account begin with is not in markers, where a long one would not fit."""
+    parameters, own = exchange.parameters, names.mfa_device_arn(account_id(exchange), "/", "")
     devices = await ports.directory.list_mfa_devices(
         account_id(exchange),
         assigned=_ASSIGNED[parameters.get("AssignmentStatus", "Any")],
-        after=pages.name_after(parameters),
+        after=own + pages.name_after(parameters),
         limit=pages.max_items(parameters) + 1,
     )
-    shown, more = pages.page_of_names(parameters, devices, lambda device: device.serial_number)
+    shown, more = pages.page_of_names(parameters, devices, lambda device: device.serial_number.removeprefix(own))
     return {"VirtualMFADevices": [await _virtual_device(ports, device) for device in shown], **more}
 
 

@@ -20,7 +20,7 @@ from daypass.errors import ServiceError, validation_error
 _T = TypeVar("_T")
 Page = tuple[list[_T], dict[str, Any]]  # the items shown, and IsTruncated and Marker of the answer
 
-_POSITION_BYTES: Final = 200  # in base64 fits markerType; only a tag key beyond ASCII can be longer
+_POSITION_BYTES: Final = 240  # in base64 fits markerType; only a tag key beyond ASCII can be longer
 _CUT_BYTES: Final = _POSITION_BYTES - 32
 
 
