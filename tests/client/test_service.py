@@ -120,7 +120,6 @@ def test_both_services_offer_the_same_calls() -> None:
         }
 
     assert calls(TokenService) == calls(AsyncTokenService)
-    assert inspect.signature(TokenService.__init__) == inspect.signature(AsyncTokenService.__init__)
 
 
 def test_every_parameter_is_sent_under_its_name_in_the_query_protocol(make: Make) -> None:

@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from daypass import limits
-from daypass.client import protocol
-from daypass.client.credentials import Credentials
-from daypass.client.errors import Unreachable
+from daypass.client.calling import Caller
 from daypass.client.requests import (
     AssumeRoleRequest,
     AssumeRoleWithWebIdentityRequest,
@@ -23,7 +21,6 @@ from daypass.client.requests import (
     Request,
 )
 from daypass.client.results import AssumedRole, CallerIdentity, FederationToken, SessionToken, WebIdentityRole
-from daypass.client.service import DEFAULT_REGION, REQUEST_ID_HEADER, Clock, system_clock
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,36 +28,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class AsyncTokenService:
+class AsyncTokenService(Caller):
     """A token service at an address, called with these credentials, on one event loop.
 
     Use it as `async with AsyncTokenService(…) as service`, or `await service.close()` in the end. Every call raises
     TokenServiceError, by its class, for a refusal, and Unreachable for no answer of STS.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        credentials: Credentials | None,
-        *,
-        region: str = DEFAULT_REGION,
-        ca_bundle: str | None = None,
-        timeout_seconds: float = limits.CLIENT_TIMEOUT_SECONDS,
-        clock: Clock = system_clock,
-    ) -> None:
-        """As TokenService's."""
-        self._endpoint = protocol.Endpoint.parse(endpoint)
-        self._credentials = credentials
-        self._region = region
-        self._clock = clock
-        self._tls = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else None
-        self._timeout_seconds = timeout_seconds
-        self._connections: aiohttp.ClientSession | None = None
-
-    def __repr__(self) -> str:
-        """Who calls is in it; no secret."""
-        key = None if self._credentials is None else self._credentials.access_key_id
-        return f"{type(self).__name__}({self._endpoint.url!r}, {key!r}, region={self._region!r})"
+    _connections: aiohttp.ClientSession | None = None
 
     async def get_federation_token(self, request: GetFederationTokenRequest) -> FederationToken:
         return await self.call(request)
@@ -86,16 +61,10 @@ class AsyncTokenService:
         import aiohttp
         from yarl import URL
 
-        body, headers = protocol.signed_request(
-            self._endpoint, request.operation, request.parameters(), self._credentials, self._region, self._clock()
-        )
+        body, headers = self._signed(request)
         try:
             async with self._session().post(
-                URL(self._endpoint.url, encoded=True),
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                ssl=True if self._tls is None else self._tls,
+                URL(self._endpoint.url, encoded=True), data=body, headers=headers, allow_redirects=False
             ) as answer:
                 content = b""
                 async for piece in answer.content.iter_any():
@@ -103,16 +72,17 @@ class AsyncTokenService:
                     if len(content) > limits.CLIENT_ANSWER_BYTES:
                         break
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            raise Unreachable(f"no answer from {self._endpoint.url}: {error}") from error
-        request_id = answer.headers.get(REQUEST_ID_HEADER)
-        return request.read(protocol.read_answer(request.operation, answer.status, request_id, content))
+            raise self._unreachable(error) from error
+        return self._read(request, answer.status, answer.headers, content)
 
     def _session(self) -> aiohttp.ClientSession:
         """The pool of connections, made in the event loop that calls."""
         import aiohttp
 
         if self._connections is None or self._connections.closed:
+            trusted = ssl.create_default_context(cafile=self._ca_bundle) if self._ca_bundle else True
             self._connections = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=trusted),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=True,

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from daypass.client.calling import Clock, system_clock
 from daypass.client.credentials import Credentials, iso8601
-from daypass.client.service import Clock, system_clock
 
 if TYPE_CHECKING:
     from botocore.credentials import RefreshableCredentials  # type: ignore[import-untyped]  # because it has no types

@@ -17,6 +17,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
+import falcon.uri  # noqa: F401  the form decoder, which wire.query imports when it first decodes: here, not in a request
 import msgspec
 
 from daypass import limits

@@ -1,0 +1,72 @@
+"""What the synchronous and the asynchronous service share: where to call, as whom, and what an answer says.
+
+Sending is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from daypass import limits
+from daypass.client import protocol
+from daypass.client.credentials import Credentials
+from daypass.client.errors import Unreachable
+from daypass.client.requests import Request
+
+DEFAULT_REGION: Final = "us-east-1"
+_REQUEST_ID: Final = "x-amzn-requestid"
+
+Result = TypeVar("Result")
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  a client asks the clock when it signs
+
+
+class Caller:
+    """A token service at an address, and the credentials it is called with."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials | None,
+        *,
+        region: str = DEFAULT_REGION,
+        ca_bundle: str | None = None,
+        timeout_seconds: float = limits.CLIENT_TIMEOUT_SECONDS,
+        clock: Clock = system_clock,
+    ) -> None:
+        """
+        credentials: None for the calls that take no signature.
+        ca_bundle: a file of certificates to trust instead of the system's.
+
+        Raises:
+            ValueError: the endpoint is not an http or https address.
+        """
+        self._endpoint = protocol.Endpoint.parse(endpoint)
+        self._credentials = credentials
+        self._region = region
+        self._ca_bundle = ca_bundle
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        """Who calls is in it; no secret."""
+        key = None if self._credentials is None else self._credentials.access_key_id
+        return f"{type(self).__name__}({self._endpoint.url!r}, {key!r}, region={self._region!r})"
+
+    def _signed(self, request: Request[Result]) -> tuple[bytes, dict[str, str]]:
+        """The body to POST, and its headers."""
+        return protocol.signed_request(
+            self._endpoint, request.operation, request.parameters(), self._credentials, self._region, self._clock()
+        )
+
+    def _read(self, request: Request[Result], status: int, headers: Mapping[str, str], body: bytes) -> Result:
+        """headers: by name without regard to case. body: as protocol.read_answer has it, and what it raises."""
+        return request.read(protocol.read_answer(request.operation, status, headers.get(_REQUEST_ID), body))
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(f"no answer from {self._endpoint.url}: {error}")
