@@ -2,7 +2,7 @@
 # One virtual environment, .venv, in the tree; a stamp beside it makes the second run quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep test-clients lint format compatibility bench bench-policy bench-gateway clean
+.PHONY: help demo test test-deep test-clients lint format compatibility bench bench-actions bench-policy bench-gateway clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ compatibility: $(VENV)/dev.stamp ## write docs/compatibility.md from the tables 
 
 bench: $(VENV)/bench.stamp ## requests per second, CPU and memory of GetFederationToken
 	@$(BIN)/python bench/api.py
+
+bench-actions: $(VENV)/bench.stamp ## CPU of the other STS actions, of many policies and of a large store
+	@$(BIN)/python bench/actions.py
 
 bench-policy: $(VENV)/bench.stamp ## policy decisions per second
 	@$(BIN)/python bench/policy.py

@@ -88,7 +88,7 @@ def _measure(scratch: Path, rounds: int, seconds: float) -> list[dict[str, Any]]
         for _ in range(rounds):
             for connections in CONNECTIONS:
                 for server in running:
-                    one = _load(server, scratch / "requests", sent[server.name], connections, seconds)
+                    one = load(server, scratch / "requests", sent[server.name], connections, seconds)
                     sent[server.name] += one["sent"]
                     timed.append({"server": server.name, "connections": connections, **one})
 
@@ -103,7 +103,7 @@ def _measure(scratch: Path, rounds: int, seconds: float) -> list[dict[str, Any]]
             server.stop()
 
 
-def _load(server: Server, requests: Path, first: int, connections: int, seconds: float) -> dict[str, Any]:
+def load(server: Server, requests: Path, first: int, connections: int, seconds: float) -> dict[str, Any]:
     """One Round of support/load.py. first: where in the cycle of requests to go on."""
     command = [sys.executable, "-m", "support.load", "--port", str(server.port)]
     command += ["--server-pid", str(server.process.pid), "--requests", str(requests), "--first", str(first)]

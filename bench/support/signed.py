@@ -7,12 +7,16 @@ server could remember of one request spares it work on another.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import botocore.config
 import botocore.session
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.credentials import Credentials
 
 REGION: Final = "us-east-1"
 _DURATION_SECONDS: Final = 3_600
@@ -73,6 +77,22 @@ def federation_requests(url: str, keys: Keys, count: int) -> list[bytes]:
             Name=federated_name(index), Policy=session_policy(index), DurationSeconds=_DURATION_SECONDS
         )
     return [_as_sent(request) for request in captured]
+
+
+def form_requests(url: str, keys: Keys | None, forms: Sequence[Mapping[str, str]], token: str | None) -> list[bytes]:
+    """Forms for STS as whole HTTP/1.1 requests, signed now by botocore's signer; with None for keys not signed.
+
+    token: of the session that the keys belong to. For actions that this botocore does not know, too.
+    """
+    requests = []
+    for form in forms:
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": "Botocore"}
+        request = AWSRequest("POST", f"{url}/", data=urlencode(form), headers=headers)
+        if keys is not None:
+            credentials = Credentials(keys.access_key_id, keys.secret_access_key, token)
+            SigV4Auth(credentials, "sts", REGION).add_auth(request)
+        requests.append(_as_sent(request.prepare()))
+    return requests
 
 
 def tampered(request: bytes) -> bytes:
