@@ -103,6 +103,63 @@ def test_a_managed_policy_is_made_attached_used_detached_and_removed(daypass: Da
     assert "(NoSuchEntity)" in refusal(daypass, daypass.root, "iam", "get-policy", "--policy-arn", made["Arn"])
 
 
+def test_a_role_is_made_trusted_used_bounded_and_removed(daypass: Daypass, aws: Aws) -> None:
+    keys = daypass.new_user("cli-assumes", allow("sts:AssumeRole", "*"))
+    user_arn = f"arn:aws:iam::{daypass.account_id}:user/cli-assumes"
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": user_arn}, "Action": "sts:AssumeRole"})
+    role = aws(
+        *("iam", "create-role", "--role-name", "cli-role", "--path", "/cli/", "--description", "by hand"),
+        *("--max-session-duration", "7200", "--tags", "Key=team,Value=blue"),
+        *("--assume-role-policy-document", trust),
+    )["Role"]
+    assert role["Arn"] == f"arn:aws:iam::{daypass.account_id}:role/cli/cli-role"
+    got = aws("iam", "get-role", "--role-name", "cli-role")["Role"]
+    assert (got["MaxSessionDuration"], got["Description"], got["RoleLastUsed"]) == (7200, "by hand", {})
+    assert got["AssumeRolePolicyDocument"] == json.loads(trust)
+    aws(
+        *("iam", "put-role-policy", "--role-name", "cli-role", "--policy-name", "see"),
+        *("--policy-document", policy(allow(["iam:GetRole", "iam:ListRoles"], "*"))),
+    )
+    read_only = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
+    aws("iam", "attach-role-policy", "--role-name", "cli-role", "--policy-arn", read_only)
+
+    own = caller(daypass, keys)
+    issued = own("sts", "assume-role", "--role-arn", role["Arn"], "--role-session-name", "cli")["Credentials"]
+    session = caller(daypass, Keys.of(issued))
+    assert session("sts", "get-caller-identity")["Arn"].endswith(":assumed-role/cli-role/cli")
+    assert session("iam", "list-roles", "--path-prefix", "/cli/")["Roles"][0]["RoleName"] == "cli-role"
+    entities = session("iam", "list-entities-for-policy", "--policy-arn", read_only, "--entity-filter", "Role")
+    assert "cli-role" in [entity["RoleName"] for entity in entities["PolicyRoles"]]
+
+    boundary = aws(
+        *("iam", "create-policy", "--policy-name", "cli-boundary"),
+        *("--policy-document", policy(allow("iam:GetRole", "*"))),
+    )["Policy"]["Arn"]
+    aws("iam", "put-role-permissions-boundary", "--role-name", "cli-role", "--permissions-boundary", boundary)
+    session("iam", "get-role", "--role-name", "cli-role")
+    said = refusal(daypass, Keys.of(issued), "iam", "list-roles")
+    assert "because no permissions boundary allows the iam:ListRoles action" in said
+
+    aws("iam", "create-instance-profile", "--instance-profile-name", "cli-profile")
+    in_profile = ("--instance-profile-name", "cli-profile", "--role-name", "cli-role")
+    aws("iam", "add-role-to-instance-profile", *in_profile)
+    details = aws("iam", "get-account-authorization-details", "--filter", "Role", "--page-size", "1")
+    detail = next(row for row in details["RoleDetailList"] if row["RoleName"] == "cli-role")
+    assert [profile["InstanceProfileName"] for profile in detail["InstanceProfileList"]] == ["cli-profile"]
+    assert detail["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+
+    # A role that still has something cannot be deleted; without it, it can, and its sessions end.
+    assert "(DeleteConflict)" in refusal(daypass, daypass.root, "iam", "delete-role", "--role-name", "cli-role")
+    aws("iam", "remove-role-from-instance-profile", *in_profile)
+    aws("iam", "delete-instance-profile", "--instance-profile-name", "cli-profile")
+    aws("iam", "detach-role-policy", "--role-name", "cli-role", "--policy-arn", read_only)
+    aws("iam", "delete-role-policy", "--role-name", "cli-role", "--policy-name", "see")
+    assert "(DeleteConflict)" in refusal(daypass, daypass.root, "iam", "delete-policy", "--policy-arn", boundary)
+    aws("iam", "delete-role", "--role-name", "cli-role")
+    aws("iam", "delete-policy", "--policy-arn", boundary)
+    assert "(InvalidClientTokenId)" in refusal(daypass, Keys.of(issued), "sts", "get-caller-identity")
+
+
 def test_a_list_longer_than_a_page_is_followed_to_its_end(daypass: Daypass, aws: Aws) -> None:
     iam = daypass.client("iam", daypass.root)
     names = [f"cli-page-{number:02}" for number in range(7)]
@@ -158,8 +215,9 @@ REFUSALS = [
     ),
     (
         "an action that is not served",
-        ("iam", "create-role", "--role-name", "cli-role", "--assume-role-policy-document", "{}"),
-        "(InvalidAction) when calling the CreateRole operation: Could not find operation CreateRole",
+        ("iam", "create-service-linked-role", "--aws-service-name", "example.amazonaws.com"),
+        "(InvalidAction) when calling the CreateServiceLinkedRole operation: Could not find operation "
+        "CreateServiceLinkedRole",
     ),
 ]
 
