@@ -31,6 +31,7 @@ _log: Final = logging.getLogger("daypass")
 
 # What may be done twice with the effect of once. (RFC 9110, 9.2.2)
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_SAY_LENGTH: Final = frozenset({"PUT", "POST"})  # also of no body: some stores answer 411 (RFC 9110, 8.6)
 
 
 class BackendSettings(Protocol):
@@ -184,6 +185,8 @@ class Upstream:
         lines += [name + b": " + value for name, value in signed]
         if request.content_length is not None:
             lines.append(b"content-length: %d" % request.content_length)
+        elif request.method in _SAY_LENGTH:
+            lines.append(b"content-length: 0")
         lines.append(b"authorization: " + authorization)
         head = b"\r\n".join([*lines, b"", b""])
         # A line end within a value would be a header of its own, or a request of its own.
