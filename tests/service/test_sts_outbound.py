@@ -111,6 +111,14 @@ def test_nothing_else_is_published(server: InProcess, path: str) -> None:
     assert server.send("GET", path, [("Host", HOST)]).status == 404
 
 
+def test_a_bucket_of_its_own_host_keeps_all_of_its_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    options = {"public_url": PUBLIC, "s3_domains": "s3.example.com"}
+    with in_process(tmp_path_factory.mktemp("hosts") / "data", options=options) as server:
+        path = "/_daypass/oidc/object"
+        assert server.send("GET", path, [("Host", "sts.example.com")]).status == 404
+        assert server.send("GET", path, [("Host", "bucket.s3.example.com")]).fault[1] == "NotImplemented"
+
+
 def test_the_pages_are_read_only_and_hold_no_private_key(server: InProcess, issuer: str, sts: Any) -> None:
     for algorithm in ("RS256", "ES384"):
         sts.get_web_identity_token(Audience=["app"], SigningAlgorithm=algorithm)

@@ -302,6 +302,16 @@ def test_an_assertion_that_is_over_says_so(sts: Any, role: str, changes: Any, te
     assert refused(sts, role, response(OWN, values(role), **changes)) == (400, "ExpiredTokenException", text)
 
 
+def test_a_provider_that_has_let_nobody_in_is_taken_at_its_word(sts: Any, role: str) -> None:
+    for status in ("Requester", "Responder"):
+        failed = response(OWN, values(role), status=f"urn:oasis:names:tc:SAML:2.0:status:{status}")
+        assert refused(sts, role, failed) == (
+            403,
+            "IDPRejectedClaim",
+            "The identity provider reported that authentication failed.",
+        )
+
+
 def test_what_the_provider_did_not_sign_is_refused(sts: Any, role: str) -> None:
     invalid = (400, "InvalidIdentityToken", "Response signature invalid")
     assert refused(sts, role, response(signer("mallory"), values(role))) == invalid

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -374,7 +374,7 @@ def test_a_token_that_the_provider_did_not_sign_is_refused(
 ) -> None:
     claims, mallory = provider.claims(), rsa_key("mallory")
     own = provider.key
-    hostile = {
+    hostile: dict[str, tuple[Callable[[], str], tuple[int, str, str]]] = {
         "alg none": (lambda: token(claims, own, header={"alg": "none"}), NOT_A_TOKEN),
         "HS256 with the public key": (lambda: signed_with_public_key(claims, own), NOT_A_TOKEN),  # type: ignore[arg-type]  # because it is RSA
         "another key": (

@@ -52,6 +52,10 @@ class InvalidResponse(ValueError):
     """A response that is not read. Its text says why, and quotes nothing of it."""
 
 
+class RejectedSubject(InvalidResponse):
+    """A response with which the identity provider says that it has let nobody in."""
+
+
 class InvalidSignature(ValueError):
     """A response that the provider did not sign, or not in a way that is believed."""
 
@@ -75,7 +79,7 @@ def verified_assertion(encoded: str, certificates: Sequence[bytes], now: datetim
     encoded: base64, bounded by the caller. certificates: of the provider's metadata, in DER; one has to be in force.
 
     Raises:
-        InvalidResponse, InvalidSignature, SignaturesUnavailable.
+        InvalidResponse, RejectedSubject, InvalidSignature, SignaturesUnavailable.
     """
     document = _decode(encoded)
     scan = _Scan(document)
@@ -177,10 +181,10 @@ class _Scan:
             parser.Parse(document, True)
         except expat.ExpatError:
             raise InvalidResponse("it is not well-formed XML") from None
+        if self._statuses[:1] != [_SUCCESS]:
+            raise RejectedSubject("its status is not success")
         if self._assertions != 1:
             raise InvalidResponse("it does not have exactly one assertion")
-        if self._statuses[:1] != [_SUCCESS]:
-            raise InvalidResponse("its status is not success")
         if not self.signatures:
             raise InvalidSignature("nothing in it is signed")
         if len({signed.place for signed in self.signatures}) != len(self.signatures):

@@ -42,6 +42,7 @@ from daypass.wire.saml import (
     ASSERTION_NAMESPACE,
     InvalidResponse,
     InvalidSignature,
+    RejectedSubject,
     SignaturesUnavailable,
     verified_assertion,
 )
@@ -173,6 +174,10 @@ def _metadata(document: str) -> SamlMetadata:
 def _assertion(encoded: str, metadata: SamlMetadata, now: datetime) -> Element:
     try:
         return verified_assertion(encoded, metadata.certificates, now)
+    except RejectedSubject:
+        raise ServiceError(
+            "IDPRejectedClaim", 403, "The identity provider reported that authentication failed."
+        ) from None
     except InvalidResponse as invalid:
         raise invalid_identity_token(f"Invalid SAMLResponse: {invalid}") from None
     except InvalidSignature:
