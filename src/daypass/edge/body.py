@@ -72,7 +72,16 @@ class ObjectBody:
         """
         if self.length > limits.UPSTREAM_WHOLE_BODY_BYTES:
             return self.chunks()
-        return b"".join([chunk async for chunk in self.chunks()])
+        pieces: list[bytes] = []
+        try:
+            async for received in self._source:
+                pieces += self._decoded(received)
+            self._finish()
+        except (ServiceError, ClientGone) as fault:
+            self.fault = fault
+            raise
+        self.complete = True
+        return b"".join(pieces)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The object, piece by piece.
@@ -84,8 +93,7 @@ class ObjectBody:
         held = b""
         try:
             async for received in self._source:
-                for piece in (received,) if self._decoder is None else self._decoder.feed(received):
-                    self._take(piece)
+                for piece in self._decoded(received):
                     if held:
                         yield held
                     held = piece
@@ -96,6 +104,12 @@ class ObjectBody:
         self.complete = True
         if held:
             yield held
+
+    def _decoded(self, received: bytes) -> list[bytes]:
+        pieces = [received] if self._decoder is None else self._decoder.feed(received)
+        for piece in pieces:
+            self._take(piece)
+        return pieces
 
     def _take(self, piece: bytes) -> None:
         if self._payload.mode is BodyMode.HASHED:
