@@ -189,6 +189,19 @@ def test_a_message_keeps_its_bound_however_much_there_is_to_tell(daypass: InProc
     assert decoded(daypass, admin, message)["allowed"] is False
 
 
+def test_of_very_many_statements_those_that_decided_are_told(daypass: InProcess, admin: Key) -> None:
+    many = daypass.user("many")
+    others = [{"Effect": "Allow", "Action": "iam:ListUsers", "Resource": f"arn:aws:iam::1:user/{n}"} for n in range(70)]
+    denying = {"Sid": "Last", "Effect": "Deny", "Action": "iam:ListUsers", "Resource": "*"}
+    for name, statement in (("A", others), ("B", [denying])):
+        arn = daypass.managed_policy(f"Many{name}", {"Version": "2012-10-17", "Statement": statement})
+        form = {"UserName": "many", "PolicyArn": arn}
+        assert daypass.call(daypass.root, "AttachUserPolicy", form, service="iam").status == 200
+    content = decoded(daypass, admin, message_of(daypass.call(many, "ListUsers", service="iam")))
+    assert [each["statementId"] for each in content["matchedStatements"]["items"]] == ["Last"]
+    assert content["explicitDeny"] is True
+
+
 def test_trading_in_a_token_is_refused_with_the_reason(daypass: InProcess, admin: Key) -> None:
     status, code, message = daypass.call(admin, "GetDelegatedAccessToken", {"TradeInToken": "x" * 16}).fault
     assert (status, code) == (403, "AccessDenied")

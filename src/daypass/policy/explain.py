@@ -136,16 +136,24 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(request: Request, policies: PolicySet) -> Explanation:
-    """The decision on a request, with every statement that came near."""
+def explain(request: Request, policies: PolicySet, *, at_most: int | None = None) -> Explanation:
+    """The decision on a request, with every statement that came near.
+
+    at_most: of many statements only so many are looked at, and those that decided; None: all.
+    """
+    decision = decide(request, policies)
     applying = applicable(request, policies)
+    statements = [statement for policy in _each(applying) for statement in policy.statements()]
+    if at_most is not None and len(statements) > at_most:
+        deciding = set(decision.statements)
+        further = [each for each in statements[at_most:] if each.reference in deciding] if deciding else []
+        statements = statements[:at_most] + further
     near = [
         found
-        for policy in _each(applying)
-        for statement in policy.statements()
+        for statement in statements
         if (found := _near(statement, request, boundary=applying.boundary is not None)) is not None
     ]
-    return Explanation(request, decide(request, policies), tuple(near))
+    return Explanation(request, decision, tuple(near))
 
 
 def _each(policies: PolicySet) -> Iterator[Policy]:

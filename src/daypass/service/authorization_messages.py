@@ -49,7 +49,7 @@ def seal(
     caller: Caller, question: Request, policies: PolicySet, key_ring: KeyRing, entropy: Entropy, now: datetime
 ) -> str:
     """The message of a denial: at most limits.AUTHORIZATION_MESSAGE_CHARS characters of A-Z a-z 0-9 - _."""
-    explanation = explain(question, policies)
+    explanation = explain(question, policies, at_most=limits.AUTHORIZATION_MESSAGE_STATEMENTS)
     near = explanation.statements
     for kept in (near, [each for each in near if not each.failures], []):
         sealed = _sealed(_content(caller, explanation, kept), caller.account.account_id, now, key_ring, entropy)
