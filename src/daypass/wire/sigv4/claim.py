@@ -117,8 +117,10 @@ def read_claim(request: RawRequest) -> Claim | None:
     if len(request.named) != len(request.headers):
         _refuse_repeated(request.headers)
     authorization = _header(request, b"authorization")
-    in_query = bool(parameters) and not _V4_PARAMETERS.isdisjoint(parameters)
-    old_in_query = bool(parameters) and parameters.keys() >= _V2_PARAMETERS
+    if not parameters:
+        return None if authorization is None else _read_header_claim(request, authorization)
+    in_query = not _V4_PARAMETERS.isdisjoint(parameters)
+    old_in_query = parameters.keys() >= _V2_PARAMETERS
     if authorization is not None:
         if not in_query and not old_in_query:
             return _read_header_claim(request, authorization)
