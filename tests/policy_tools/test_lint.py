@@ -163,6 +163,29 @@ def test_a_trust_policy_that_everyone_may_use_is_found() -> None:
     assert "principal-anyone" in rules(trust, kind=PolicyKind.ROLE_TRUST)
 
 
+PROVIDER = "token.example.com/realm"
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ({}, True),
+        ({"StringEquals": {f"{PROVIDER}:aud": "app"}}, True),
+        ({"StringEquals": {"other.example.com:sub": "alice"}}, True),
+        ({"StringEquals": {f"{PROVIDER}:sub": "alice"}}, False),
+        ({"StringLike": {f"{PROVIDER.upper()}:SUB": "alice*"}}, False),
+        ({"ForAnyValue:StringEquals": {f"{PROVIDER}:groups": "admins"}}, False),
+        ({"StringEquals": {"aws:RequestTag/team": "red"}}, False),
+    ],
+)
+def test_a_role_that_anybody_with_a_token_may_assume_is_found(condition: Any, found: bool) -> None:
+    provider = f"arn:aws:iam::111122223333:oidc-provider/{PROVIDER}"
+    trust = statement(Principal={"Federated": provider}, Action="sts:AssumeRoleWithWebIdentity", Resource=None)
+    trust |= {"Condition": condition} if condition else {}
+    assert ("web-identity-anyone" in rules(trust, kind=PolicyKind.ROLE_TRUST)) is found
+    assert "web-identity-anyone" not in rules(trust | {"Effect": "Deny"}, kind=PolicyKind.ROLE_TRUST)
+
+
 def test_not_principal_is_found() -> None:
     spared = statement(Effect="Deny", NotPrincipal={"AWS": "arn:aws:iam::111122223333:user/bob"})
     assert "not-principal" in rules(spared, kind=PolicyKind.RESOURCE)

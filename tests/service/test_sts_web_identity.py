@@ -292,6 +292,7 @@ def test_an_issuer_is_looked_for_in_the_account_of_the_role(sts: Any, provider: 
 NOW = int(time.time())
 REFUSED_CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "no issuer": ({"iss": None}, "Missing a required claim: iss"),
+    "an issuer longer than any is registered": ({"iss": "https://" + "a" * 248}, "Missing a required claim: iss"),
     "an issuer that is a list": ({"iss": ["https://a", "https://b"]}, "Missing a required claim: iss"),
     "no subject": ({"sub": None}, "Missing a required claim: sub"),
     "an empty subject": ({"sub": ""}, "Missing a required claim: sub"),

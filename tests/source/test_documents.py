@@ -217,6 +217,13 @@ async def test_nobody_there_is_unreachable() -> None:
 # --- whose certificates it believes --------------------------------------------------------------------------
 
 
+def test_a_bundle_without_certificates_is_said_to_be_one(tmp_path: Path) -> None:
+    for text in ("", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        (tmp_path / "empty.pem").write_text(text)
+        with pytest.raises(ValueError, match=r"no certificate authorities can be read from .*empty\.pem"):
+            HttpsDocuments(frozenset(), tmp_path / "empty.pem")
+
+
 async def test_a_certificate_of_nobody_known_is_refused(server: IdentityProvider) -> None:
     stranger = HttpsDocuments(frozenset({server.origin}))
     assert "certificate" in await unreachable(stranger, server.url + DISCOVERY)

@@ -38,14 +38,17 @@ _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", 
 class HttpsDocuments:
     """allowed: origins, as origin_of gives them, that may have private addresses, or be spoken to without TLS.
 
-    ca_bundle: a file of certificate authorities that are known beside the system's.
+    ca_bundle: a file of certificate authorities that are known beside the system's; ValueError if it is none.
     """
 
     def __init__(self, allowed: frozenset[str] = frozenset(), ca_bundle: Path | None = None) -> None:
         self._allowed = allowed
         self._tls = ssl.create_default_context()
         if ca_bundle is not None:
-            self._tls.load_verify_locations(cafile=ca_bundle)
+            try:
+                self._tls.load_verify_locations(cafile=ca_bundle)
+            except (OSError, ssl.SSLError) as error:
+                raise ValueError(f"no certificate authorities can be read from {ca_bundle}: {error}") from None
         self._at_once = asyncio.Semaphore(limits.IDP_CONNECTIONS)
 
     async def fetch(self, url: str, thumbprints: Sequence[str]) -> bytes:

@@ -24,7 +24,7 @@ from xml.etree.ElementTree import Element
 
 from daypass import limits
 from daypass.errors import ServiceError
-from daypass.names import Arn
+from daypass.names import Arn, saml_provider_arn
 from daypass.policy.principals import FEDERATED_PROVIDER
 from daypass.service.actions import Check, ContextValue, Ports, UnsignedExchange
 from daypass.service.ports import SamlProvider
@@ -158,9 +158,10 @@ async def _provider(ports: Ports, arn: str, account_id: str) -> SamlProvider:
     """Raises ServiceError: InvalidIdentityToken."""
     account = await ports.identities.account(account_id)
     provider = None
-    if account is not None and account.closed is None:
+    own = arn.startswith(saml_provider_arn(account_id, ""))
+    if own and account is not None and account.closed is None:
         provider = await ports.identities.saml_provider(arn)
-    if provider is None or provider.account_id != account_id:
+    if provider is None:
         raise invalid_identity_token("Specified provider doesn't exist.")
     return provider
 

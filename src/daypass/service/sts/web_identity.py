@@ -40,6 +40,7 @@ _TAGS: Final = "https://aws.amazon.com/tags"
 _PRINCIPAL_TAG: Final = f"{_TAGS}/principal_tags/"
 _TRANSITIVE: Final = f"{_TAGS}/transitive_tag_keys"
 _SOURCE_IDENTITY: Final = "https://aws.amazon.com/source_identity"
+_ISSUER_CHARS: Final = 255  # OpenIDConnectProviderUrlType.max in the IAM model: no longer one is registered
 _SUBJECT_CHARS: Final = 255  # OpenID Connect Core 1.0, 2: 255 ASCII characters; webIdentitySubjectType.max
 _SCHEMES: Final = ("https://", "http://")
 _LATEST: Final = 1 << 40  # seconds: an instant beyond it is no instant
@@ -126,7 +127,7 @@ async def _provider(ports: Ports, token: Jwt, account_id: str) -> tuple[OidcProv
         ServiceError: InvalidIdentityToken.
     """
     issuer = token.unverified_claims.get("iss")
-    if not isinstance(issuer, str):
+    if not isinstance(issuer, str) or len(issuer) > _ISSUER_CHARS:
         raise invalid_identity_token("Missing a required claim: iss")
     account = await ports.identities.account(account_id)
     scheme = next((scheme for scheme in _SCHEMES if issuer.startswith(scheme)), None)
