@@ -79,6 +79,16 @@ def test_a_session_policy_never_adds_permission_from_the_identity_side(
     assert limited.outcome is not Outcome.ALLOWED or unlimited.outcome is Outcome.ALLOWED
 
 
+@given(request=requests(), parts=policy_documents(), scope=documents(PolicyKind.SESSION))
+def test_one_more_scope_down_policy_never_adds_permission_whoever_asks_and_whoever_grants(
+    request: Any, parts: Documents, scope: list[dict[str, Any]]
+) -> None:
+    before = decide(request, policy_set(parts)).outcome
+    after = decide(request, policy_set(parts | {"scope": [*parts["scope"], scope]})).outcome
+    assert after is before or before is Outcome.ALLOWED or after is Outcome.EXPLICITLY_DENIED
+    assert after is not Outcome.ALLOWED or before is Outcome.ALLOWED
+
+
 @given(request=requests(SUBJECT_TO_ALL), parts=policy_documents(), boundary=documents(PolicyKind.BOUNDARY))
 def test_a_boundary_never_adds_permission(request: Any, parts: Documents, boundary: list[dict[str, Any]]) -> None:
     without = decide(request, policy_set(parts | {"boundary": None}))

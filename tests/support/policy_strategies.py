@@ -130,6 +130,7 @@ def policy_documents(draw: st.DrawFn, effects: tuple[str, ...] = ("Allow", "Deny
         "resource": maybe(documents(PolicyKind.RESOURCE, effects)),
         "service_control": draw(st.sampled_from(LEVELS)),
         "resource_control": draw(st.sampled_from(LEVELS)),
+        "scope": draw(st.just([]) | st.just([]) | several(PolicyKind.SESSION)),
     }
 
 
@@ -155,6 +156,7 @@ def policy_set(parts: Documents) -> PolicySet:
         resource=None if parts["resource"] is None else parse(parts["resource"], PolicyKind.RESOURCE),
         service_control=levels("service_control", PolicyKind.SERVICE_CONTROL),
         resource_control=levels("resource_control", PolicyKind.RESOURCE_CONTROL),
+        scope=tuple((one,) for one in several("scope", PolicyKind.SESSION) or ()) or None,
     )
 
 
