@@ -162,7 +162,7 @@ UPSTREAM_ERROR_BYTES: Final = 65_536  # of a backend's error body
 CHUNK_BYTES_MIN: Final = 8_192  # of an aws-chunked chunk but the last; S3's InvalidChunkSizeError
 CHUNK_LINE_BYTES: Final = 512  # of a chunk's header or a trailer; the longest in use has 100
 FORM_FIELDS_BYTES: Final = 20_480  # of a browser's form before its file; S3 API Reference, "POST Object"
-FORM_WHOLE_BYTES: Final = 1_048_576  # a form up to this may have fields after its file
+FORM_WHOLE_BYTES: Final = 262_144  # a form up to this may have fields after its file
 POST_POLICY_CONDITIONS: Final = 200  # of a browser upload's policy; S3 states no number
 CHUNK_TRAILERS: Final = 4  # before the checksum's reader, which knows one, sees them
 

@@ -181,6 +181,39 @@ def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch
     run(work)
 
 
+def test_a_client_that_sips_is_given_up_though_it_takes_a_little_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CLIENT_IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "CLIENT_BODY_BYTES_PER_SECOND", 1_000_000)
+
+    async def work() -> None:
+        async def slowly(_: Any) -> None:
+            await asyncio.sleep(0.03)
+
+        client = Client(Wire().receive, slowly, content_length=0, waits_for_continue=False)
+
+        async def answer() -> None:
+            for _ in range(100):
+                await client.send(b"x", more=True)
+
+        with pytest.raises(ClientGone):
+            await answer()
+
+    run(work)
+
+
+def test_a_backend_that_is_slow_is_not_held_against_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CLIENT_IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "CLIENT_BODY_BYTES_PER_SECOND", 1_000_000)
+
+    async def work() -> None:
+        client = Wire().client(0)
+        for _ in range(6):
+            await client.send(b"x", more=True)
+            await asyncio.sleep(0.04)
+
+    run(work)
+
+
 def test_a_client_that_leaves_while_an_answer_streams_is_noticed() -> None:
     async def work() -> None:
         wire = Wire(leaves=True)

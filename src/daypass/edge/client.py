@@ -43,6 +43,8 @@ class Client:
         self._body_received = content_length == 0
         self.content_length = content_length
         self.also_said: Headers = ()  # headers of every answer to this client, refusals too
+        self._sent = 0  # bytes of the answer
+        self._waited = 0.0  # seconds until the client took them
         self.answered = False  # whether the head of an answer is out: then no other can be given
 
     async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
@@ -82,7 +84,7 @@ class Client:
     async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """A whole answer."""
         head = await self._head(status, headers)
-        await self._patiently(self._send_both(head, {"type": "http.response.body", "body": body}))
+        await self._patiently(self._send_both(head, {"type": "http.response.body", "body": body}), len(body))
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of an answer."""
@@ -104,7 +106,7 @@ class Client:
 
     async def send(self, chunk: bytes, *, more: bool) -> None:
         """A piece of the answer's body. Raises ClientGone if the client takes nothing for too long."""
-        await self._patiently(self._send({"type": "http.response.body", "body": chunk, "more_body": more}))
+        await self._patiently(self._send({"type": "http.response.body", "body": chunk, "more_body": more}), len(chunk))
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[Callable[[], bool]]:
@@ -121,12 +123,21 @@ class Client:
             watch.cancel()
             await asyncio.wait([watch])
 
-    async def _patiently(self, sending: Awaitable[None]) -> None:
+    async def _patiently(self, sending: Awaitable[None], size: int = 0) -> None:
+        """Raises ClientGone if the client takes this not at all, or its answer too slowly on the whole.
+
+        size: in bytes, of what is sent. Only the time that the client lets us wait counts, not the backend's.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._sent += size
+        owed = limits.CLIENT_IDLE_SECONDS + self._sent / limits.CLIENT_BODY_BYTES_PER_SECOND - self._waited
         try:
-            async with asyncio.timeout(limits.UPSTREAM_IDLE_SECONDS):
+            async with asyncio.timeout(min(limits.UPSTREAM_IDLE_SECONDS, max(owed, 0))):
                 await sending
         except TimeoutError:
             raise ClientGone from None
+        self._waited += loop.time() - began
 
     async def _drained(self) -> bool:
         """Whether the rest of a refused body could be read, within bounds. A client that is still sending sees a
