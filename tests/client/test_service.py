@@ -6,6 +6,7 @@ Every test is of both: the asynchronous one is called through an event loop.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import inspect
 import re
@@ -352,16 +353,28 @@ def test_a_proxy_that_the_environment_names_is_asked_but_not_about_exceptions(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(200, GOOD) as proxy, answering(200, GOOD) as near:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
+        named = proxy.url.replace("://", "://somebody:p%40ss@")
+        monkeypatch.setenv("HTTP_PROXY", named)
+        monkeypatch.setenv("http_proxy", named)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         make("http://sts.example:8420/").get_federation_token(BOB)
         make(near.url).get_federation_token(BOB)
-    assert [(asked.path, asked.headers["host"]) for asked in proxy.asked] == [
-        ("http://sts.example:8420/", "sts.example:8420")
-    ]
+    (asked,) = proxy.asked
+    assert (asked.path, asked.headers["host"]) == ("http://sts.example:8420/", "sts.example:8420")
+    assert base64.b64decode(asked.headers["proxy-authorization"].removeprefix("Basic ")) == b"somebody:p@ss"
     assert len(near.asked) == 1
+    assert "proxy-authorization" not in near.asked[0].headers
+
+
+def test_passwords_of_the_home_directory_do_not_take_the_signatures_place(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with answering(200, GOOD) as server:
+        make(server.url).get_federation_token(BOB)
+    assert server.asked[0].headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
 
 
 # --- a round against a real server -------------------------------------------------------------------------------

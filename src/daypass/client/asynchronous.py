@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from daypass import limits
 from daypass.client.calling import Caller
@@ -64,7 +64,11 @@ class AsyncTokenService(Caller):
         body, headers = self._signed(request)
         try:
             async with self._session().post(
-                URL(self._endpoint.url, encoded=True), data=body, headers=headers, allow_redirects=False
+                URL(self._endpoint.url, encoded=True),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                **self._through(),
             ) as answer:
                 content = b""
                 async for piece in answer.content.iter_any():
@@ -85,9 +89,21 @@ class AsyncTokenService(Caller):
                 connector=aiohttp.TCPConnector(ssl=trusted),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
             )
         return self._connections
+
+    def _through(self) -> dict[str, Any]:
+        """The proxy, if there is one. aiohttp's own search for it would also find a password in ~/.netrc, and refuse to
+        send a signature beside that."""
+        import aiohttp
+
+        proxy = self._proxy()
+        if proxy is None:
+            return {}
+        if proxy.auth is None:
+            return {"proxy": proxy.url}
+        name, _, password = proxy.auth.reveal().partition(":")
+        return {"proxy": proxy.url, "proxy_auth": aiohttp.BasicAuth(name, password)}
 
     async def close(self) -> None:
         """Closes the connections. The service can still be called; it then connects anew."""

@@ -6,14 +6,18 @@ Sending is theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from daypass import limits
 from daypass.client import protocol
 from daypass.client.credentials import Credentials
 from daypass.client.errors import Unreachable
 from daypass.client.requests import Request
+from daypass.names import Secret
 
 DEFAULT_REGION: Final = "us-east-1"
 _REQUEST_ID: Final = "x-amzn-requestid"
@@ -24,6 +28,14 @@ Clock = Callable[[], datetime]
 
 def system_clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  a client asks the clock when it signs
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """url: without auth. auth: `name:password`."""
+
+    url: str
+    auth: Secret | None
 
 
 class Caller:
@@ -70,3 +82,17 @@ class Caller:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"no answer from {self._endpoint.url}: {error}")
+
+    def _proxy(self) -> Proxy | None:
+        """The proxy that the environment names for the address, as every AWS tool takes it; None if it names none.
+
+        Source: AWS CLI User Guide, "Use an HTTP proxy".
+        """
+        address = urlsplit(self._endpoint.url)
+        proxies = getproxies()
+        named = proxies.get(address.scheme) or proxies.get("all")
+        if not named or proxy_bypass(address.netloc):
+            return None
+        url = urlsplit(named if "://" in named else f"http://{named}")
+        auth, _, host = url.netloc.rpartition("@")
+        return Proxy(f"{url.scheme}://{host}", Secret(unquote(auth)) if auth else None)

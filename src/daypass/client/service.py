@@ -12,8 +12,6 @@ from __future__ import annotations
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
@@ -80,8 +78,12 @@ class TokenService(Caller):
             "retries": False,
             "ca_certs": self._ca_bundle,
         }
-        proxy = _proxy(self._endpoint.url)
-        return urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+        proxy = self._proxy()
+        if proxy is None:
+            return urllib3.PoolManager(**settings)
+        if proxy.auth is not None:
+            settings["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=proxy.auth.reveal())
+        return urllib3.ProxyManager(proxy.url, **settings)
 
     def close(self) -> None:
         """Closes the connections. The service can still be called; it then connects anew."""
@@ -94,12 +96,3 @@ class TokenService(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for the address, if one."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

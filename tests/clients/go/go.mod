@@ -1,6 +1,6 @@
 module daypass/clientround
 
-go 1.26
+go 1.24
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7
