@@ -16,8 +16,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from support.accounts import new_account
 from support.backends import Backend
 from support.commands import aws_environment, daypass_command
+from support.mfa import new_device
 from support.plain_http import fetch
 from support.server import Daypass, Keys, allow, policy, running
 
@@ -118,12 +120,50 @@ def play(server: Daypass, backend: Backend, seen: Seen, bucket: str) -> None:
     assert not any(secret in done.stderr for secret in seen.secrets)
 
 
+def play_roles(server: Daypass, seen: Seen) -> None:
+    """Roles, MFA, other accounts and root sessions: what goes right with them and what is refused."""
+    other = "860987654321"
+    made = new_account(server.data, other)
+    seen.keys(Keys(made.access_key_id, made.secret))
+    iam = seen.watch(server.client("iam", server.root))
+    iam.create_user(UserName="roleplayer")
+    iam.put_user_policy(UserName="roleplayer", PolicyName="p", PolicyDocument=policy(allow("sts:*", "*")))
+    player = seen.keys(Keys.of(iam.create_access_key(UserName="roleplayer")["AccessKey"]))
+    device = new_device(server.data, server.account_id, "roleplayer", "roleplayer")
+    seen.secrets.add(device.seed.reveal())
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{server.account_id}:user/roleplayer"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    role = iam.create_role(RoleName="Play", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    sts = seen.watch(server.client("sts", player))
+    code = device.code()
+    session = seen.keys(
+        Keys.of(sts.get_session_token(SerialNumber=device.serial_number, TokenCode=code)["Credentials"])
+    )
+    assumed = seen.keys(Keys.of(sts.assume_role(RoleArn=role, RoleSessionName="jan")["Credentials"]))
+    task = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
+    root = seen.keys(Keys.of(sts.assume_root(TargetPrincipal=other, TaskPolicyArn=task)["Credentials"]))
+    for refused in (
+        lambda: sts.get_session_token(SerialNumber=device.serial_number, TokenCode=code),
+        lambda: seen.watch(server.client("iam", assumed)).list_users(),
+        lambda: seen.watch(server.client("iam", root)).create_access_key(),
+        lambda: seen.watch(server.client("sts", session)).get_access_key_info(AccessKeyId=player.access_key_id),
+        lambda: sts.decode_authorization_message(EncodedMessage=str(session.session_token)),
+    ):
+        with pytest.raises(ClientError):
+            refused()
+
+
 def test_no_secret_token_or_signature_is_in_any_log_or_in_the_audit_or_in_clear_in_the_store(
     tmp_path: Path, moto_backend: Backend
 ) -> None:
     seen = Seen()
     with running(tmp_path / "data", backend=moto_backend) as server:
         play(server, moto_backend, seen, "secrets-run")
+        play_roles(server, seen)
     # And once more by a server that opens what the first one left.
     with running(tmp_path / "data", backend=moto_backend) as again, contextlib.suppress(ClientError):
         seen.watch(again.client("sts", again.root)).get_federation_token(Name="x" * 2)
