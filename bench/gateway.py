@@ -5,7 +5,8 @@
 The backend is nginx with static files (Debian: nginx-core), the fastest there is, on the load's core; the gateway (one
 worker, audit on, an IAM user with an identity policy) and the proxy are on the other. Rounds alternate between them:
 GET and PUT of 1 KiB at 1 and 32 connections, and one 64 MiB object each way. Every request to the gateway is signed;
-medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing.
+medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing. With --swift,
+ten multipart uploads of 16 MiB at a time go to OpenStack Swift as well, by boto3, directly and through the gateway.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +32,7 @@ import botocore.awsrequest
 import botocore.credentials
 from support.accounting import peak_resident_mib, usage
 from support.servers import DaypassData, Server
-from support.signed import REGION, Keys
+from support.signed import REGION, Keys, client
 
 from support import nginx, servers
 
@@ -38,6 +40,9 @@ KEYS: Final = 200  # objects of 1 KiB, asked for in turn
 SMALL: Final = b"x" * 1_024
 LARGE_BYTES: Final = 64 * 1024**2
 CONNECTIONS: Final = (1, 32)
+UPLOADS: Final = 10  # at a time
+PARTS: Final = 2
+PART_BYTES: Final = 8 * 1024**2
 GOAL_CPU_US: Final = 250.0  # of the gateway for a small request, at most
 GOAL_SHARE: Final = 0.6  # of proxy_pass's throughput with a large object, at least
 _BENCH: Final = Path(__file__).parent
@@ -57,6 +62,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--seconds", type=float, default=1.5, help="timed part of one round")
     arguments.add_argument("--transfers", type=int, default=3, help="of a large object, each way")
+    arguments.add_argument("--swift", action="store_true", help="multipart uploads to OpenStack Swift, too")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()
     if not nginx.is_there():
@@ -70,6 +76,8 @@ def main() -> None:
         moved = _large(Path(scratch), all_, given.transfers)
         memory = peak_resident_mib(all_["gateway"].server.process.pid)
     _print(timed, moved, memory)
+    if given.swift:
+        _multipart(given.transfers)
     if given.json:
         given.json.write_text(json.dumps({"small": timed, "large": moved}, indent=1))
 
@@ -198,6 +206,59 @@ def _large(scratch: Path, targets: dict[str, Target], transfers: int) -> list[di
                 seconds = json.loads(finished.stdout)["seconds"]
                 moved.append({"server": name, "method": method, "seconds": seconds, "cpu_seconds": cpu})
     return moved
+
+
+# ---- multipart uploads -------------------------------------------------------------------------------------
+
+
+def _multipart(rounds: int) -> None:
+    """Ten at a time, to Swift directly and through the gateway in turn: megabytes a second."""
+    command = [sys.executable, str(_BENCH / "support" / "swift_backend.py")]
+    with (
+        tempfile.TemporaryDirectory(prefix="daypass-bench-") as scratch,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as swift,
+    ):
+        assert swift.stdout is not None
+        assert swift.stdin is not None
+        said = json.loads(swift.stdout.readline())
+        data = servers.init_daypass(Path(scratch) / "data")
+        names = {"": "endpoint", "_ACCESS_KEY_ID": "access_key_id", "_SECRET_ACCESS_KEY": "secret_access_key"}
+        environment = {f"DAYPASS_S3_BACKEND{name}": said[key] for name, key in names.items()}
+        gateway = servers.start_daypass(data, Path(scratch), environment)
+        try:
+            own = Keys(said["access_key_id"], said["secret_access_key"])
+            clients = {"direct": client("s3", said["endpoint"], own), "gateway": client("s3", gateway.url, data.root)}
+            speed: dict[str, list[float]] = {name: [] for name in clients}
+            for name, s3 in clients.items():
+                s3.create_bucket(Bucket=f"multipart-{name}")
+            for _ in range(rounds):
+                for name, s3 in clients.items():
+                    speed[name].append(_uploads(s3, f"multipart-{name}"))
+        finally:
+            gateway.stop()
+            swift.stdin.close()
+    direct, through = median(speed["direct"]), median(speed["gateway"])
+    print(
+        f"\n10 multipart uploads at a time to Swift: direct {direct:,.0f} MB/s, through the gateway {through:,.0f} MB/s"
+    )
+
+
+def _uploads(s3: Any, bucket: str) -> float:
+    part = b"\0" * PART_BYTES
+
+    def one(index: int) -> None:
+        key = f"upload-{index}"
+        upload = s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        parts = []
+        for number in range(1, PARTS + 1):
+            answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=part)
+            parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(UPLOADS) as threads:
+        list(threads.map(one, range(UPLOADS)))
+    return UPLOADS * PARTS * PART_BYTES / (time.perf_counter() - began) / 1e6
 
 
 # ---- what is printed ---------------------------------------------------------------------------------------
