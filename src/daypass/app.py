@@ -165,7 +165,7 @@ class Daypass:
             )
         sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
         publication = Publication(store.identities, store.directory, federation.public_url)
-        self._issuer = IssuerPages(publication, settings.s3_domains)
+        self._issuer = IssuerPages(publication, utc_now, settings.s3_domains)
         self._console = Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now)
         application = Application(
             api=api,

@@ -183,13 +183,27 @@ async def test_an_account_is_an_issuer_or_not(engine: Engine) -> None:
 
 async def test_a_key_is_made_once_for_an_algorithm_and_shared_by_all_workers(engine: Engine) -> None:
     async with engine.open() as store, engine.open() as other:
-        assert await store.directory.published_keys() == []
+        assert await store.directory.published_keys(NOW) == []
         asked = [worker.directory.web_identity_key("ES384", NOW) for worker in (store, other, store)]
         keys = await asyncio.gather(*asked)
         assert {key.key_name for key in keys} == {keys[0].key_name}
         assert keys[0].private.reveal() == keys[1].private.reveal() == keys[2].private.reveal()
         assert keys[0].private.reveal() not in repr(keys[0])
-        assert await other.directory.published_keys() == [keys[0].public]
+        assert await other.directory.published_keys(NOW) == [keys[0].public]
         rsa = await other.directory.web_identity_key("RS256", NOW + timedelta(hours=1))
-        assert await store.directory.published_keys() == [keys[0].public, rsa.public]
+        assert await store.directory.published_keys(NOW) == [keys[0].public, rsa.public]
         assert (rsa.algorithm, rsa.created) == ("RS256", NOW + timedelta(hours=1))
+
+
+async def test_a_key_makes_way_for_another_and_is_published_until_its_last_token_is_over(engine: Engine) -> None:
+    async with engine.open() as store:
+        directory = store.directory
+        later = NOW + timedelta(seconds=limits.WEB_IDENTITY_KEY_SECONDS)
+        old = await directory.web_identity_key("ES384", NOW)
+        assert await directory.web_identity_key("ES384", later - timedelta(seconds=1)) == old
+        new = await directory.web_identity_key("ES384", later)
+        assert new.key_name != old.key_name
+        assert await directory.web_identity_key("ES384", later) == new
+        over = later + timedelta(seconds=limits.WEB_IDENTITY_SECONDS_MAX + limits.WEB_IDENTITY_LEEWAY_SECONDS)
+        assert await directory.published_keys(over - timedelta(seconds=1)) == [old.public, new.public]
+        assert await directory.published_keys(over) == [new.public]

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -428,3 +429,27 @@ def test_without_a_signature_there_is_nothing_else_to_call(server: InProcess) ->
     for action in ("GetCallerIdentity", "AssumeRole", "NoSuchAction"):
         body = f"Action={action}&Version=2011-06-15".encode()
         assert server.send("POST", "/", headers, body).fault[:2] == (403, "MissingAuthenticationToken")
+
+
+def test_a_get_with_a_query_does_as_well_and_answers_json_on_demand(
+    server: InProcess, provider: IdentityProvider, role: str
+) -> None:
+    form = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role}
+    query = urlencode({**form, "RoleSessionName": "session", "WebIdentityToken": provider.token()})
+    headers = [("Host", "127.0.0.1"), ("Accept", "application/json")]
+    answer = server.send("GET", f"/?{query}", headers)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    result = json.loads(answer.body)["AssumeRoleWithWebIdentityResponse"]["AssumeRoleWithWebIdentityResult"]
+    assert result["SubjectFromWebIdentityToken"] == "alice"
+    assert isinstance(result["Credentials"]["Expiration"], int | float)
+
+
+def test_a_session_token_without_a_signature_is_no_signature(
+    server: InProcess, provider: IdentityProvider, role: str
+) -> None:
+    """Some SDKs send the header of credentials that they do not sign with. (aws-sdk-php 1725)"""
+    form = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role}
+    body = urlencode({**form, "RoleSessionName": "session", "WebIdentityToken": provider.token()}).encode()
+    headers = [("Host", "127.0.0.1"), ("Content-Type", "application/x-www-form-urlencoded")]
+    answer = server.send("POST", "/", [*headers, ("X-Amz-Security-Token", "left over")], body)
+    assert answer.status == 200

@@ -7,6 +7,8 @@ Source: OpenID Connect Discovery 1.0, 4; RFC 7517, 8.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from daypass.edge.asgi import Receive, Scope, Send
@@ -20,11 +22,13 @@ _PREFIX: Final = PATH.encode("ascii")
 class IssuerPages:
     """GET and HEAD below PATH; an underscore cannot begin a bucket name, so these collide with none.
 
+    now: the clock, aware UTC.
     s3_domains: below which a Host is a bucket's own, and all that is asked there is meant for S3.
     """
 
-    def __init__(self, publication: Publication, s3_domains: tuple[str, ...] = ()) -> None:
+    def __init__(self, publication: Publication, now: Callable[[], datetime], s3_domains: tuple[str, ...] = ()) -> None:
         self._publication = publication
+        self._now = now
         self._s3_domains = s3_domains
 
     def is_meant(self, scope: Scope) -> bool:
@@ -46,7 +50,7 @@ class IssuerPages:
 
     async def _answer(self, path: str) -> tuple[int, bytes]:
         try:
-            document = await self._publication.document(path)
+            document = await self._publication.document(path, self._now())
         except ServiceError as error:  # the store cannot be read
             return error.status, b""
         return (404, b"") if document is None else (200, document)

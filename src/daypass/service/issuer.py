@@ -55,7 +55,7 @@ class Publication:
         self._directory = directory
         self._public_url = public_url
 
-    async def document(self, path: str) -> bytes | None:
+    async def document(self, path: str, now: datetime) -> bytes | None:
         """The JSON at a path below the public URL; None if nothing is published there."""
         for ending in (CONFIGURATION, KEYS):
             if path.startswith(PATH) and path.endswith(ending):
@@ -68,7 +68,7 @@ class Publication:
         if account is None or url is None or issuer != account.web_identity_issuer:
             return None
         if ending == KEYS:
-            keys = await self._directory.published_keys()
+            keys = await self._directory.published_keys(now)
             return f'{{"keys":[{",".join(keys)}]}}'.encode()
         configuration = {
             "issuer": url,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy import Row, Select, insert, select, update
 
+from daypass import limits
 from daypass.names import Secret
 from daypass.service.ports import AlreadyExists, Entity, NotFound, WebIdentityKey
 from daypass.store.sealing import SealedSecret, open_secret, seal_secret
@@ -23,6 +24,8 @@ from daypass.wire import jwt
 from daypass.wire.jwt import SigningKey
 
 _KEY_NAME_BYTES: Final = 15
+# After its last second of signing: the longest token, and what a verifier may give its clock.
+_LAST_TOKENS: Final = timedelta(seconds=limits.WEB_IDENTITY_SECONDS_MAX + limits.WEB_IDENTITY_LEEWAY_SECONDS)
 
 
 class WebIdentityKeys(Transactions):
@@ -44,12 +47,19 @@ class WebIdentityKeys(Transactions):
     async def web_identity_key(self, algorithm: str, now: datetime) -> WebIdentityKey:
         async with self.read() as connection:
             row = (await connection.execute(_newest(algorithm))).first()
-        return await self._make(algorithm, now) if row is None else self._open(row)
+        return await self._make(algorithm, now) if row is None or _is_old(row, now) else self._open(row)
 
-    async def published_keys(self) -> list[str]:
-        query = select(web_identity_keys.c.public).order_by(web_identity_keys.c.created, web_identity_keys.c.key_name)
+    async def published_keys(self, now: datetime) -> list[str]:
+        query = select(web_identity_keys).order_by(web_identity_keys.c.created.desc(), web_identity_keys.c.key_name)
         async with self.read() as connection:
-            return [*await connection.scalars(query)]
+            rows = (await connection.execute(query)).all()
+        published: list[str] = []
+        replaced: dict[str, datetime] = {}
+        for row in rows:  # the newest first: the one before it in its algorithm took its place
+            if row.algorithm not in replaced or now < replaced[row.algorithm] + _LAST_TOKENS:
+                published.append(row.public)
+            replaced[row.algorithm] = row.created
+        return published[::-1]
 
     async def _make(self, algorithm: str, now: datetime) -> WebIdentityKey:
         created = now.replace(microsecond=0)
@@ -63,7 +73,7 @@ class WebIdentityKeys(Transactions):
         sealed = seal_secret(secret, name, self._key_ring, self._entropy)
         async with self.write() as write:
             first = (await write.connection.execute(_newest(algorithm))).first()
-            if first is not None:  # somebody else was quicker
+            if first is not None and not _is_old(first, now):  # somebody else was quicker
                 return self._open(first)
             row = {"key_name": name, "algorithm": algorithm, "created": created, "public": public}
             await write.connection.execute(insert(web_identity_keys).values(row | sealed._asdict()))
@@ -72,6 +82,11 @@ class WebIdentityKeys(Transactions):
     def _open(self, row: Row[Any]) -> WebIdentityKey:
         private = open_secret(SealedSecret(row.key_id, row.salt, row.sealed), row.key_name, self._key_ring)
         return WebIdentityKey(row.key_name, row.algorithm, row.created, row.public, private)
+
+
+def _is_old(row: Row[Any], now: datetime) -> bool:
+    created: datetime = row.created
+    return now >= created + timedelta(seconds=limits.WEB_IDENTITY_KEY_SECONDS)
 
 
 def _newest(algorithm: str) -> Select[Any]:

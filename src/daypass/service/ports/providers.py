@@ -116,10 +116,12 @@ class Providers(Protocol):
         and is given another, NotFound(PROVIDER) if it has none and is to have none."""
 
     async def web_identity_key(self, algorithm: str, now: datetime) -> WebIdentityKey:
-        """The key in force for the algorithm; one is made if there is none."""
+        """The key in force for the algorithm; one is made if there is none, or if it has signed for
+        limits.WEB_IDENTITY_KEY_SECONDS."""
 
-    async def published_keys(self) -> list[str]:
-        """The JWK of every key that a token in circulation may be signed with, oldest first."""
+    async def published_keys(self, now: datetime) -> list[str]:
+        """The JWK of every key that a token in circulation may be signed with, oldest first: those in force, and those
+        that others took the place of, for as long as their last tokens last."""
 
     # --- either ---
 
