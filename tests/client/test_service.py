@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import inspect
 import re
 import socket
@@ -300,6 +301,13 @@ STRANGE = [
 def test_what_is_not_an_answer_of_sts_is_said_to_be_none(status: int, body: bytes, text: str, make: Make) -> None:
     with answering(status, body) as server, pytest.raises(Unreachable, match=text):
         make(server.url).get_federation_token(BOB)
+
+
+def test_an_answer_that_unpacks_without_end_is_not_unpacked(make: Make) -> None:
+    packed = gzip.compress(b" " * 100_000_000)
+    with answering(200, packed, {"Content-Encoding": "gzip"}) as server, pytest.raises(Unreachable, match="not XML"):
+        make(server.url).get_federation_token(BOB)
+    assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from daypass import limits
 from daypass.client.calling import Caller
@@ -62,13 +62,15 @@ class AsyncTokenService(Caller):
         from yarl import URL
 
         body, headers = self._signed(request)
+        # aiohttp's own search for a proxy would also find a password in ~/.netrc, and send no signature beside that.
+        proxy = self._proxy()
         try:
             async with self._session().post(
                 URL(self._endpoint.url, encoded=True),
                 data=body,
-                headers=headers,
+                headers=headers | {"Accept-Encoding": "identity"},
                 allow_redirects=False,
-                **self._through(),
+                proxy=None if proxy is None else proxy.url,
             ) as answer:
                 content = b""
                 async for piece in answer.content.iter_any():
@@ -89,21 +91,9 @@ class AsyncTokenService(Caller):
                 connector=aiohttp.TCPConnector(ssl=trusted),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # nobody asked for compression; unpacked, an answer could be of any length
             )
         return self._connections
-
-    def _through(self) -> dict[str, Any]:
-        """The proxy, if there is one. aiohttp's own search for it would also find a password in ~/.netrc, and refuse to
-        send a signature beside that."""
-        import aiohttp
-
-        proxy = self._proxy()
-        if proxy is None:
-            return {}
-        if proxy.auth is None:
-            return {"proxy": proxy.url}
-        name, _, password = proxy.auth.reveal().partition(":")
-        return {"proxy": proxy.url, "proxy_auth": aiohttp.BasicAuth(name, password)}
 
     async def close(self) -> None:
         """Closes the connections. The service can still be called; it then connects anew."""

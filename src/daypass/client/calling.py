@@ -5,8 +5,9 @@ Sending is theirs.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,6 @@ from daypass.client import protocol
 from daypass.client.credentials import Credentials
 from daypass.client.errors import Unreachable
 from daypass.client.requests import Request
-from daypass.names import Secret
 
 DEFAULT_REGION: Final = "us-east-1"
 _REQUEST_ID: Final = "x-amzn-requestid"
@@ -32,10 +32,11 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """url: without auth. auth: `name:password`."""
+    """url: as the environment has it, with a password perhaps. bare_url: without it; it is in the headers then."""
 
-    url: str
-    auth: Secret | None
+    url: str = field(repr=False)
+    bare_url: str
+    headers: dict[str, str] = field(repr=False)
 
 
 class Caller:
@@ -93,6 +94,8 @@ class Caller:
         named = proxies.get(address.scheme) or proxies.get("all")
         if not named or proxy_bypass(address.netloc):
             return None
-        url = urlsplit(named if "://" in named else f"http://{named}")
+        named = named if "://" in named else f"http://{named}"
+        url = urlsplit(named)
         auth, _, host = url.netloc.rpartition("@")
-        return Proxy(f"{url.scheme}://{host}", Secret(unquote(auth)) if auth else None)
+        basic = base64.b64encode(unquote(auth).encode()).decode("ascii")
+        return Proxy(named, f"{url.scheme}://{host}", {"Proxy-Authorization": f"Basic {basic}"} if auth else {})

@@ -61,7 +61,13 @@ class TokenService(Caller):
         body, headers = self._signed(request)
         try:
             answer = self._pool.request(
-                "POST", self._endpoint.url, body=body, headers=headers, redirect=False, preload_content=False
+                "POST",
+                self._endpoint.url,
+                body=body,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,  # nobody asked for compression; unpacked, an answer could be of any length
             )
             try:
                 content = answer.read(limits.CLIENT_ANSWER_BYTES + 1)
@@ -81,9 +87,7 @@ class TokenService(Caller):
         proxy = self._proxy()
         if proxy is None:
             return urllib3.PoolManager(**settings)
-        if proxy.auth is not None:
-            settings["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=proxy.auth.reveal())
-        return urllib3.ProxyManager(proxy.url, **settings)
+        return urllib3.ProxyManager(proxy.bare_url, proxy_headers=proxy.headers, **settings)
 
     def close(self) -> None:
         """Closes the connections. The service can still be called; it then connects anew."""
