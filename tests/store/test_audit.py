@@ -54,6 +54,43 @@ def test_a_record_is_one_line_of_json(tmp_path: Path) -> None:
     )
 
 
+def test_several_records_are_several_lines_of_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = FileAuditLog(tmp_path / "audit.jsonl")
+    written: list[bytes] = []
+    whole_write = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return whole_write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    log.write_all([replace(RECORD, request_id=f"request-{number}") for number in range(5)])
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert [json.loads(line)["request_id"] for line in lines] == [f"request-{number}" for number in range(5)]
+    assert len(written) == 1
+
+
+def test_no_records_write_nothing(tmp_path: Path) -> None:
+    FileAuditLog(tmp_path / "audit.jsonl").write_all([])
+    assert (tmp_path / "audit.jsonl").read_bytes() == b""
+
+
+def test_several_records_cut_short_are_an_error_for_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = FileAuditLog(path)
+    whole_write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: whole_write(descriptor, data[:-10]))
+    with pytest.raises(OSError, match="of an audit record were written"):
+        log.write_all([RECORD, RECORD])
+    monkeypatch.undo()
+    log.write(RECORD)
+    whole, torn, after = path.read_text().splitlines()
+    assert json.loads(whole) == json.loads(after)
+    assert whole.startswith(torn)
+
+
 def test_a_line_break_in_what_a_caller_sent_does_not_make_a_second_record(tmp_path: Path) -> None:
     forged = replace(RECORD, resource='x\n{"decision":"Allowed"}', action="s3:\u2028Get\r\n")
     FileAuditLog(tmp_path / "audit.jsonl").write(forged)

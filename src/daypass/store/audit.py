@@ -1,7 +1,8 @@
 """The audit log as a file of JSON lines, one record a line, appended by every worker.
 
-A record is one write(2) on a descriptor opened with O_APPEND, so lines of several processes do not mix. Rotate it
-by renaming: the next record after limits.AUDIT_ROTATION_SECONDS goes to a new file of the old name.
+Records are appended whole, one or several in one write(2) on a descriptor opened with O_APPEND, so lines of several
+processes do not mix. Rotate it by renaming: the next record after limits.AUDIT_ROTATION_SECONDS goes to a new file of
+the old name.
 
 Source: POSIX.1-2017, write(): with O_APPEND no other write comes between the move to the end and the writing.
 """
@@ -22,7 +23,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class FileAuditLog:
-    """The AuditLog port over one file. A record is written whole, or write raises and nobody may act on it."""
+    """The AuditLog port over one file. Records are written whole, or it raises and nobody may act on them."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Opens the file; makes it (mode 0600) if it is not there.
@@ -45,15 +46,17 @@ class FileAuditLog:
         Raises:
             OSError: they are not in the file, or not whole.
         """
+        if not records:
+            return
         if self._monotonic() >= self._look_again:
             self._follow_rotation()
-        line = _encode_lines(records)
+        lines = _encode_lines(records)
         if self._torn:
-            line = b"\n" + line  # what a full disk cut short stays a line of its own
-        written = os.write(self._descriptor, line)
-        self._torn = written != len(line)
+            lines = b"\n" + lines  # what a full disk cut short stays a line of its own
+        written = os.write(self._descriptor, lines)
+        self._torn = written != len(lines)
         if self._torn:
-            raise OSError(f"{self._path}: {written} of {len(line)} bytes of an audit record were written")
+            raise OSError(f"{self._path}: {written} of {len(lines)} bytes of an audit record were written")
 
     def close(self) -> None:
         os.close(self._descriptor)
