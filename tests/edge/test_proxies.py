@@ -100,6 +100,29 @@ def test_a_request_that_nobody_signed_goes_to_the_gateway(daypass: InProcess) ->
     assert answer.headers["x-daypass-route"] == "gateway"
 
 
+def test_a_public_bucket_that_shuts_out_everybody_else_is_shut_behind_a_proxy_too(daypass: InProcess) -> None:
+    policy = allow(["s3:GetObject", "s3:ListBucket"], [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"])
+    policy["Statement"][0]["Principal"] = "*"  # type: ignore[index]  # a policy is no more typed than JSON
+    restrict = b"<PublicAccessBlockConfiguration><RestrictPublicBuckets>true</RestrictPublicBuckets>"
+    restrict += b"</PublicAccessBlockConfiguration>"
+
+    def put(target: str, body: bytes) -> None:
+        headers = [*signed(daypass.root, "PUT", target, body), ("Content-Length", str(len(body)))]
+        assert daypass.send("PUT", target, headers, body).status < 300
+
+    def route() -> str:
+        return ask_as_envoy(daypass, "GET", f"/{BUCKET}/in/a", [("Host", HOST)]).headers["x-daypass-route"]
+
+    put(f"/{BUCKET}?policy", json.dumps(policy).encode())
+    try:
+        assert route() == "backend"
+        put(f"/{BUCKET}?publicAccessBlock", restrict)
+        assert route() == "gateway"
+    finally:
+        for target in (f"/{BUCKET}?policy", f"/{BUCKET}?publicAccessBlock"):
+            daypass.send("DELETE", target, signed(daypass.root, "DELETE", target))
+
+
 def test_a_signature_for_another_request_goes_to_the_gateway(daypass: InProcess, bob: Key) -> None:
     headers = signed(bob, "GET", f"/{BUCKET}/in/a")
     for method, target in (("DELETE", f"/{BUCKET}/in/a"), ("GET", f"/{BUCKET}/in/b")):

@@ -89,7 +89,6 @@ class Front:
     ) -> None:
         self._identities = identities
         self._authenticator = authenticator
-        self._authorizer = authorizer
         self._access = S3Access(authorizer, audit)
         self._backends = backends
         self._addressing = addressing
@@ -160,14 +159,7 @@ class Front:
         asked = [*required, listing_check(exchange)] if exchange.call.operation.name in _READS else required
         decisions = []
         for check in asked:
-            _, decision = await self._authorizer.decide(
-                exchange.caller,
-                exchange.request,
-                check,
-                region="" if exchange.claim is None else exchange.claim.region,
-                resource_policy=None if exchange.bucket is None else exchange.bucket.policy,
-                resource_account=None if exchange.bucket is None else exchange.bucket.account_id,
-            )
+            _, decision = await self._access.decide(exchange, check, exchange.bucket)
             if decision.outcome is not Outcome.ALLOWED:
                 return False
             decisions.append(decision)

@@ -156,7 +156,13 @@ class S3Access:
         return speaks_of_object_tags(in_force)
 
     async def _decide(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> tuple[Request, Decision]:
-        question, decision = await self._authorizer.decide(
+        question, decision = await self.decide(exchange, check, bucket)
+        self.record(exchange, check, decision)
+        return question, decision
+
+    async def decide(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> tuple[Request, Decision]:
+        """The question and its answer, which is not on record yet: whoever acts on it records it first."""
+        return await self._authorizer.decide(
             exchange.caller,
             exchange.request,
             check,
@@ -164,8 +170,6 @@ class S3Access:
             resource_policy=None if bucket is None or shuts_out(bucket, exchange.caller) else bucket.policy,
             resource_account=None if bucket is None else bucket.account_id,
         )
-        self.record(exchange, check, decision)
-        return question, decision
 
     async def _denial(
         self, exchange: S3Exchange, check: Check, question: Request, decision: Decision, bucket: Bucket | None
