@@ -38,6 +38,7 @@ class Backend:
     url: scheme, host and port; no path.
     buckets: patterns of the names of the buckets that are on it; the first backend that one fits is a bucket's own.
     keeps_dots: whether it stores keys with `.` and `..` segments as they are; else they are refused.
+    takes_trailers: whether it takes a checksum after a body in unsigned chunks; else that of a large object ends here.
     """
 
     url: str
@@ -46,6 +47,7 @@ class Backend:
     region: str
     buckets: tuple[str, ...] = ("*",)
     keeps_dots: bool = False
+    takes_trailers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ _NAMES: Final = (
     "s3_backend_secret_access_key",
     "s3_backend_region",
     "s3_backend_keeps_dots",
+    "s3_backend_takes_trailers",
     "s3_domains",
     "s3_signature_version_2",
     "s3_adopt",
@@ -334,13 +337,14 @@ def _backends(values: Mapping[str, Any]) -> tuple[Backend, ...]:
                 values.get("s3_backend_region", "us-east-1"),
                 says="set DAYPASS_S3_BACKEND_ACCESS_KEY_ID and DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY",
                 keeps_dots=_flag(values.get("s3_backend_keeps_dots", False)),
+                takes_trailers=_flag(values.get("s3_backend_takes_trailers", False)),
             )
         )
     return tuple(found)
 
 
 def _backend_of_file(table: Mapping[str, Any]) -> Backend:
-    known = {"url", "access_key_id", "secret_access_key", "region", "buckets", "keeps_dots"}
+    known = {"url", "access_key_id", "secret_access_key", "region", "buckets", "keeps_dots", "takes_trailers"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise SettingsError(f"[[backend]]: unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
@@ -355,6 +359,7 @@ def _backend_of_file(table: Mapping[str, Any]) -> Backend:
         table.get("region", "us-east-1"),
         says="set access_key_id and secret_access_key in its [[backend]]",
         keeps_dots=_flag(table.get("keeps_dots", False)),
+        takes_trailers=_flag(table.get("takes_trailers", False)),
         buckets=buckets,
     )
 
@@ -367,6 +372,7 @@ def _backend(
     *,
     says: str,
     keeps_dots: bool,
+    takes_trailers: bool,
     buckets: tuple[str, ...] = ("*",),
 ) -> Backend:
     parts = urlsplit(str(url))
@@ -379,7 +385,7 @@ def _backend(
     if _REGION.fullmatch(str(region)) is None:
         raise SettingsError(f"`{region}` is no region name; write one such as us-east-1 for the S3 backend")
     origin = f"{parts.scheme}://{parts.netloc}"
-    return Backend(origin, str(access_key_id), Secret(str(secret)), str(region), buckets, keeps_dots)
+    return Backend(origin, str(access_key_id), Secret(str(secret)), str(region), buckets, keeps_dots, takes_trailers)
 
 
 def _flag(value: Any) -> bool:

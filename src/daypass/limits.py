@@ -138,6 +138,7 @@ UPSTREAM_CONNECTIONS: Final = 256  # per worker and backend, in use at a time
 UPSTREAM_QUEUE_SECONDS: Final = 5  # to wait for one of them, then SlowDown
 UPSTREAM_KEEP_SECONDS: Final = 15  # an idle one is closed; most servers keep theirs for longer (nginx: 75)
 UPSTREAM_BUFFER_BYTES: Final = 262_144  # of one exchange, each way, before whoever sends has to wait
+UPSTREAM_CHUNK_BYTES: Final = 65_536  # of a frame to a backend that takes trailers; what AWS's SDKs send
 UPSTREAM_WHOLE_BODY_BYTES: Final = 65_536  # a body up to this is proven before the backend is asked, and can be resent
 BREAKER_FAILURES: Final = 8  # exchanges in a row without an answer, after which a backend is left alone
 BREAKER_OPEN_SECONDS: Final = 5  # between two probes of a backend that is left alone

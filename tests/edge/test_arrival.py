@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from support.api import Answer
+from support.aws_chunked import encode, split
 from support.raw_s3 import signed_headers
 from support.s3_in_process import BUCKET, URL, S3InProcess, chunked, s3_in_process
 from support.server import REGION, Keys
@@ -129,6 +130,42 @@ def test_only_objects_are_sent_in_chunks(gateway: S3InProcess) -> None:
     target = f"/{BUCKET}?policy"
     head = signed_headers(gateway.root, "PUT", URL + target, given, payload_hash=UNSIGNED_TRAILER)
     assert gateway.send("PUT", target, head, b"2\r\n{}\r\n0\r\n\r\n").fault[1] == "InvalidRequest"
+
+
+@pytest.fixture(scope="module")
+def trailing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3InProcess]:
+    options = {"s3_backend_takes_trailers": "true"}
+    with s3_in_process(tmp_path_factory.mktemp("trailing") / "data", options) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("length", [65_537, 131_072, 262_144, 300_001])
+@pytest.mark.parametrize("mode", [SIGNED_TRAILER, UNSIGNED_TRAILER])
+def test_a_backend_that_takes_trailers_gets_a_large_objects_checksum(
+    trailing: S3InProcess, mode: str, length: int
+) -> None:
+    trailing.backend.reset()
+    body = (LARGE * 2)[:length]
+    assert put_in_chunks(trailing, mode, body).status == 200
+    (request,) = trailing.completed
+    assert request.headers["x-amz-content-sha256"] == UNSIGNED_TRAILER
+    assert request.headers["x-amz-decoded-content-length"] == str(length)
+    assert request.headers["x-amz-trailer"] == "x-amz-checksum-crc32"
+    assert request.headers["content-encoding"] == "aws-chunked"
+    assert request.body == encode(split(body), trailers={"x-amz-checksum-crc32": crc32(body)})
+
+
+@pytest.mark.parametrize("mode", [SIGNED_TRAILER, UNSIGNED_TRAILER])
+def test_a_bad_body_leaves_nothing_behind_where_checksums_follow(trailing: S3InProcess, mode: str) -> None:
+    trailing.backend.reset()
+    for change in (
+        lambda sent: sent[:-10],
+        lambda sent: sent.replace(LARGE[-8:], b"evildata"),
+        lambda sent: sent + b"x",
+    ):
+        assert put_in_chunks(trailing, mode, LARGE, change=change).status in (400, 403)
+    trailing.settled()
+    assert trailing.completed == []
 
 
 # ---- checksums ---------------------------------------------------------------------------------------------

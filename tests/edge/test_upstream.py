@@ -52,7 +52,13 @@ def with_backend(backend: Backend, work: Callable[[Upstream], Awaitable[None]]) 
         server = await asyncio.start_server(backend, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         upstream = Upstream(
-            SimpleNamespace(url=f"http://127.0.0.1:{port}", access_key_id="A", secret=Secret("s"), region="us-east-1")
+            SimpleNamespace(
+                url=f"http://127.0.0.1:{port}",
+                access_key_id="A",
+                secret=Secret("s"),
+                region="us-east-1",
+                takes_trailers=False,
+            )
         )
         try:
             await work(upstream)
@@ -149,7 +155,9 @@ def test_a_backend_over_tls_has_to_be_who_it_says_it_is(tmp_path: Path, monkeypa
     async def work(plain: Upstream) -> None:
         port = int(plain._host.rpartition(b":")[2])
         with tls_front(tmp_path, port) as front:
-            settings = SimpleNamespace(url=front.url, access_key_id="A", secret=Secret("s"), region="us-east-1")
+            settings = SimpleNamespace(
+                url=front.url, access_key_id="A", secret=Secret("s"), region="us-east-1", takes_trailers=False
+            )
             stranger = Upstream(settings)
             with pytest.raises(UpstreamFailure, match="certificate") as caught:
                 await ask(stranger, request())

@@ -16,9 +16,10 @@ from typing import Protocol, assert_never
 from daypass import limits
 from daypass.edge.client import Client, ClientGone, compare_payload_hash
 from daypass.errors import ServiceError
-from daypass.wire.checksums import ALGORITHM, Checksums
+from daypass.wire.checksums import ALGORITHM, TRAILER, Checksums
+from daypass.wire.chunk_writer import ChunkWriter
 from daypass.wire.chunked import ChunkedBody, ChunkSignatures
-from daypass.wire.payload import BodyMode, Payload, without_chunking
+from daypass.wire.payload import DECODED_LENGTH, BodyMode, Payload, without_chunking
 from daypass.wire.s3_errors import s3_error
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
 
@@ -125,9 +126,28 @@ class ObjectBody:
             self._trailers.update(self._decoder.finish())
         self._checksums.verify(self._trailers)
 
-    def object_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def trailed(self) -> tuple[ChunkWriter, AsyncIterator[bytes]] | None:
+        """A large object's way to a backend that takes trailers, where its checksum comes in one: the writer, which
+        knows the length, and what it writes. None if it has no trailer, or if the trailer is known already."""
+        name = self._checksums.trailer
+        if name is None or self._trailers:
+            return None
+        writer = ChunkWriter(self.length, name, self._checksums.trailer_chars)
+        return writer, self._trailed(writer, name)
+
+    async def _trailed(self, writer: ChunkWriter, name: str) -> AsyncIterator[bytes]:
+        async for piece in self.chunks():
+            frames = writer.feed(piece)
+            if frames:
+                yield frames
+        yield writer.finish(self._trailers[name])
+
+    def object_headers(self, headers: list[tuple[str, str]], *, trailed: bool = False) -> list[tuple[str, str]]:
         """The object's headers without what only its way here asked for; with a trailer's checksum, if it is known
-        before the object is sent on."""
+        before the object is sent on.
+
+        trailed: whether the checksum follows the object on its way from here, too.
+        """
         if not self._payload.mode.is_chunked:
             return headers
         kept = dict(headers)
@@ -135,7 +155,11 @@ class ObjectBody:
             kept["content-encoding"] = without_chunking(kept["content-encoding"])
             if not kept["content-encoding"]:
                 del kept["content-encoding"]
-        if self._checksums.trailer is not None and not self._trailers:
+        if trailed and self._checksums.trailer is not None:
+            coding = kept.get("content-encoding")
+            kept["content-encoding"] = "aws-chunked" if coding is None else f"aws-chunked,{coding}"
+            kept |= {TRAILER: self._checksums.trailer, DECODED_LENGTH: str(self.length)}
+        elif self._checksums.trailer is not None and not self._trailers:
             kept.pop(ALGORITHM, None)  # says which checksum comes; none comes any more
         return [*kept.items(), *self._trailers.items()]
 

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 from daypass import limits
@@ -25,6 +26,7 @@ from daypass.errors import ServiceError
 from daypass.service.s3 import S3Access
 from daypass.service.s3_catalog import Answer, Body
 from daypass.service.s3_checks import S3Exchange, forwarded, forwarded_document
+from daypass.wire.chunk_writer import MODE, ChunkWriter
 from daypass.wire.http import Headers
 from daypass.wire.s3 import S3Call, encode_query
 from daypass.wire.s3_address import encode_path
@@ -56,6 +58,10 @@ class Forwarder:
         """
         content = forwarded_document(exchange) if body is None else await body.ready()
         request = _upstream_request(exchange, body, content)
+        trailed = body.trailed() if body is not None and self._upstream.takes_trailers else None
+        if trailed is not None and body is not None:
+            writer, content = trailed
+            request = _trailed_request(request, exchange, body, writer)
         try:
             async with self._upstream.exchange(request, content) as response:
                 await self._relay(exchange, client, body, form, response)
@@ -158,6 +164,19 @@ def _upstream_request(
         payload_hash=payload_hash,
         content_length=content_length,
         at=exchange.request.received,
+    )
+
+
+def _trailed_request(
+    request: UpstreamRequest, exchange: S3Exchange, body: ObjectBody, writer: ChunkWriter
+) -> UpstreamRequest:
+    """The same object with its checksum after it, to a backend that takes that."""
+    headers = body.object_headers(forwarded(exchange)[1], trailed=True)
+    return replace(
+        request,
+        headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
+        payload_hash=MODE,
+        content_length=writer.length,
     )
 
 

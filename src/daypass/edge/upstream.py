@@ -35,7 +35,10 @@ _SAY_LENGTH: Final = frozenset({"PUT", "POST"})  # also of no body: some stores 
 
 
 class BackendSettings(Protocol):
-    """Where the backend is, and the key that is the gateway's own there. url: scheme, host and port, no path."""
+    """Where the backend is, and the key that is the gateway's own there.
+
+    url: scheme, host and port, no path. takes_trailers: whether it takes a checksum after a body in unsigned chunks.
+    """
 
     @property
     def url(self) -> str: ...
@@ -49,6 +52,9 @@ class BackendSettings(Protocol):
     @property
     def region(self) -> str: ...
 
+    @property
+    def takes_trailers(self) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
@@ -56,7 +62,7 @@ class UpstreamRequest:
 
     path, query: percent-encoded as they are sent.
     headers: lower-case names; without host, length, date and authorization, which are made here.
-    payload_hash: of the body in hexadecimal, or UNSIGNED-PAYLOAD.
+    payload_hash: of the body in hexadecimal, UNSIGNED-PAYLOAD, or the mode of one in unsigned chunks.
     content_length: of the body; None if there is no body.
     at: aware UTC; the time it is signed with.
     """
@@ -122,6 +128,7 @@ class Upstream:
         self._access_key_id = backend.access_key_id
         self._secret = backend.secret
         self.region: Final = backend.region
+        self.takes_trailers: Final = backend.takes_trailers
         self._signing_key: sigv4.SigningKey | None = None
 
     async def close(self) -> None:

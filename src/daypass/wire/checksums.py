@@ -93,6 +93,11 @@ class Checksums:
         self._hashes = {name: _ALGORITHMS[name][1]() for name in names}
 
     @property
+    def trailer_chars(self) -> int:
+        """Of the trailer's value in Base64; 0 if there is none."""
+        return 0 if self.trailer is None else -(-_ALGORITHMS[self.trailer][0] // 3) * 4
+
+    @property
     def hashes_nothing(self) -> bool:
         return not self._hashes
 
