@@ -21,6 +21,7 @@ from daypass.service.iam import (
     attachments,
     boundaries,
     credential_report,
+    entity_tags,
     groups,
     inline_policies,
     instance_profiles,
@@ -38,7 +39,7 @@ from daypass.service.iam import (
 )
 from daypass.service.iam.providers import OIDC, SAML, listing_checks, on_provider, tagging_checks, untagging_checks
 from daypass.service.iam.simulation_source import on_source
-from daypass.service.iam.targets import GROUP, ROLE, USER, on_policy, on_target, on_user
+from daypass.service.iam.targets import GROUP, ROLE, USER, on_policy, on_target, on_user, taggable
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateUser": Action(users.create_user, users.create_user_checks),
@@ -46,16 +47,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "ListUsers": Action(users.list_users, users.list_users_checks),
     "UpdateUser": Action(users.update_user, users.update_user_checks),
     "DeleteUser": Action(users.delete_user, on_user("iam:DeleteUser")),
-    "TagUser": Action(users.tag_user, users.tag_user_checks),
-    "UntagUser": Action(users.untag_user, users.untag_user_checks),
-    "ListUserTags": Action(users.list_user_tags, on_user("iam:ListUserTags")),
     "CreateAccessKey": Action(access_keys.create_access_key, on_user("iam:CreateAccessKey")),
     "ListAccessKeys": Action(access_keys.list_access_keys, on_user("iam:ListAccessKeys")),
     "UpdateAccessKey": Action(access_keys.update_access_key, on_user("iam:UpdateAccessKey")),
     "DeleteAccessKey": Action(access_keys.delete_access_key, on_user("iam:DeleteAccessKey")),
-    "GetAccessKeyLastUsed": Action(
-        access_keys.get_access_key_last_used, access_keys.get_access_key_last_used_checks
-    ),
+    "GetAccessKeyLastUsed": Action(access_keys.get_access_key_last_used, access_keys.get_access_key_last_used_checks),
     **login_profiles.ACTIONS,
     **mfa_devices.ACTIONS,
     **account.ACTIONS,
@@ -68,9 +64,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "UpdateRoleDescription": Action(roles.update_role_description, on_target(ROLE, "iam:UpdateRoleDescription")),
     "UpdateAssumeRolePolicy": Action(roles.update_assume_role_policy, on_target(ROLE, "iam:UpdateAssumeRolePolicy")),
     "DeleteRole": Action(roles.delete_role, on_target(ROLE, "iam:DeleteRole")),
-    "TagRole": Action(roles.tag_role, roles.tag_role_checks),
-    "UntagRole": Action(roles.untag_role, roles.untag_role_checks),
-    "ListRoleTags": Action(roles.list_role_tags, on_target(ROLE, "iam:ListRoleTags")),
     **inline_policies.actions(USER),
     **inline_policies.actions(ROLE),
     **inline_policies.actions(GROUP),
@@ -78,6 +71,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
     **attachments.actions(ROLE),
     **attachments.actions(GROUP),
     **groups.ACTIONS,
+    **entity_tags.actions(taggable(USER)),
+    **entity_tags.actions(taggable(ROLE)),
+    **entity_tags.actions(policies.TAGGABLE),
     **boundaries.actions(USER),
     **boundaries.actions(ROLE),
     **instance_profiles.ACTIONS,
@@ -86,9 +82,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "GetPolicy": Action(policies.get_policy, on_policy("iam:GetPolicy")),
     "ListPolicies": Action(policies.list_policies, policies.list_policies_checks),
     "DeletePolicy": Action(policies.delete_policy, on_policy("iam:DeletePolicy")),
-    "TagPolicy": Action(policies.tag_policy, policies.tag_policy_checks),
-    "UntagPolicy": Action(policies.untag_policy, policies.untag_policy_checks),
-    "ListPolicyTags": Action(policies.list_policy_tags, on_policy("iam:ListPolicyTags")),
     "CreatePolicyVersion": Action(policy_versions.create_policy_version, on_policy("iam:CreatePolicyVersion")),
     "GetPolicyVersion": Action(policy_versions.get_policy_version, on_policy("iam:GetPolicyVersion")),
     "ListPolicyVersions": Action(policy_versions.list_policy_versions, on_policy("iam:ListPolicyVersions")),

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from daypass import limits, names
 from daypass.service.actions import Action, Check, ContextValue, Exchange, Ports
-from daypass.service.iam import pages, tagging
+from daypass.service.iam import entity_tags, pages, tagging
+from daypass.service.iam.entity_tags import Taggable
 from daypass.service.iam.faults import worded
 from daypass.service.iam.roles import with_trust
 from daypass.service.iam.targets import ROLE, Checks, account_id, found, on_target, require_role, target_check
@@ -104,36 +105,6 @@ async def _remove_role(ports: Ports, exchange: Exchange) -> Result:
     return {}
 
 
-async def _tag_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    tags = tagging.request_context(tagging.tags_of(exchange.parameters))
-    return (await _check(ports, exchange, "iam:TagInstanceProfile", tags),)
-
-
-async def _tag(ports: Ports, exchange: Exchange) -> Result:
-    profile = await _require(ports, exchange)
-    with worded(profile=profile.name, tagged=f"InstanceProfile: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag(profile.instance_profile_id, tagging.tags_of(exchange.parameters))
-    return {}
-
-
-async def _untag_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    keys = tagging.keys_context(exchange.parameters["TagKeys"])
-    return (await _check(ports, exchange, "iam:UntagInstanceProfile", keys),)
-
-
-async def _untag(ports: Ports, exchange: Exchange) -> Result:
-    profile = await _require(ports, exchange)
-    with worded(profile=profile.name):
-        await ports.directory.untag(profile.instance_profile_id, exchange.parameters["TagKeys"])
-    return {}
-
-
-async def _list_tags(ports: Ports, exchange: Exchange) -> Result:
-    profile = await _require(ports, exchange)
-    listed, more = pages.page(exchange.parameters, tagging.tag_list(profile.tags), lambda tag: tag["Key"])
-    return {"Tags": listed, **more}
-
-
 async def shown(ports: Ports, profiles: Sequence[InstanceProfileRecord]) -> list[dict[str, Any]]:
     """What every answer has of an instance profile."""
     held = [profile.role for profile in profiles if profile.role is not None]
@@ -176,6 +147,10 @@ async def _check(
     return Check(action, profile.arn, tagging.resource_context(profile.tags, "aws") | dict(context or {}))
 
 
+async def _require_for(ports: Ports, exchange: Exchange, action: str) -> InstanceProfileRecord:
+    return await _require(ports, exchange)
+
+
 def _on_profile(action: str) -> Checks:
     async def checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
         return (await _check(ports, exchange, action),)
@@ -191,7 +166,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "DeleteInstanceProfile": Action(_delete, _on_profile("iam:DeleteInstanceProfile")),
     "AddRoleToInstanceProfile": Action(_add_role, _add_role_checks),
     "RemoveRoleFromInstanceProfile": Action(_remove_role, _on_profile("iam:RemoveRoleFromInstanceProfile")),
-    "TagInstanceProfile": Action(_tag, _tag_checks),
-    "UntagInstanceProfile": Action(_untag, _untag_checks),
-    "ListInstanceProfileTags": Action(_list_tags, _on_profile("iam:ListInstanceProfileTags")),
+    **entity_tags.actions(
+        Taggable("InstanceProfile", _check, _require_for, lambda exchange: {"profile": exchange.parameters[_NAME]})
+    ),
 }

@@ -13,6 +13,7 @@ from daypass import limits, names
 from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.iam import pages, tagging
 from daypass.service.iam.documents import check_document, quota_size
+from daypass.service.iam.entity_tags import Taggable
 from daypass.service.iam.faults import WAS_NOT_FOUND, refusal, worded
 from daypass.service.iam.targets import account_id, policy_check, require_own_policy, require_policy
 from daypass.service.ports import PolicyRecord, Usage
@@ -100,34 +101,19 @@ async def delete_policy(ports: Ports, exchange: Exchange) -> Result:
     return {}
 
 
-async def tag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    tags = tagging.tags_of(exchange.parameters)
-    return (await policy_check(ports, exchange, "iam:TagPolicy", tagging.request_context(tags)),)
+async def _require_for(ports: Ports, exchange: Exchange, action: str) -> PolicyRecord:
+    """Whoever reads tags may have AWS's policies before him; whoever writes them, not."""
+    if action == "iam:ListPolicyTags":
+        return await require_policy(ports, exchange)
+    return await require_own_policy(ports, exchange, action)
 
 
-async def tag_policy(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_own_policy(ports, exchange, "iam:TagPolicy")
-    with worded(arn=policy.arn, missing=WAS_NOT_FOUND, tagged=f"Policy: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag(policy.policy_id, tagging.tags_of(exchange.parameters))
-    return {}
-
-
-async def untag_policy_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    keys = tagging.keys_context(exchange.parameters["TagKeys"])
-    return (await policy_check(ports, exchange, "iam:UntagPolicy", keys),)
-
-
-async def untag_policy(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_own_policy(ports, exchange, "iam:UntagPolicy")
-    with worded(arn=policy.arn, missing=WAS_NOT_FOUND):
-        await ports.directory.untag(policy.policy_id, exchange.parameters["TagKeys"])
-    return {}
-
-
-async def list_policy_tags(ports: Ports, exchange: Exchange) -> Result:
-    policy = await require_policy(ports, exchange)
-    shown, more = pages.page(exchange.parameters, tagging.tag_list(policy.tags), lambda tag: tag["Key"])
-    return {"Tags": shown, **more}
+TAGGABLE: Final = Taggable(
+    "Policy",
+    policy_check,
+    _require_for,
+    lambda exchange: {"arn": exchange.parameters["PolicyArn"], "missing": WAS_NOT_FOUND},
+)
 
 
 def check_managed_document(text: str) -> None:

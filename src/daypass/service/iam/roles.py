@@ -16,7 +16,7 @@ from daypass import limits, names
 from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.iam import boundaries, pages, role_trust, tagging
 from daypass.service.iam.faults import refusal, worded
-from daypass.service.iam.targets import ROLE, account_id, require_role, target_check
+from daypass.service.iam.targets import account_id, require_role
 from daypass.service.ports import RoleRecord
 
 Result = Mapping[str, Any]
@@ -115,36 +115,6 @@ async def delete_role(ports: Ports, exchange: Exchange) -> Result:
     with worded(role=role.name, attached="Cannot delete entity, must detach all policies first."):
         await ports.directory.delete_role(role.role_id)
     return {}
-
-
-async def tag_role_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    tags = tagging.request_context(tagging.tags_of(exchange.parameters))
-    return (await target_check(ROLE, ports, exchange, "iam:TagRole", tags),)
-
-
-async def tag_role(ports: Ports, exchange: Exchange) -> Result:
-    role = await require_role(ports, exchange)
-    with worded(role=role.name, tagged=f"Role: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag(role.role_id, tagging.tags_of(exchange.parameters))
-    return {}
-
-
-async def untag_role_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    keys = tagging.keys_context(exchange.parameters["TagKeys"])
-    return (await target_check(ROLE, ports, exchange, "iam:UntagRole", keys),)
-
-
-async def untag_role(ports: Ports, exchange: Exchange) -> Result:
-    role = await require_role(ports, exchange)
-    with worded(role=role.name):
-        await ports.directory.untag(role.role_id, exchange.parameters["TagKeys"])
-    return {}
-
-
-async def list_role_tags(ports: Ports, exchange: Exchange) -> Result:
-    role = await require_role(ports, exchange)
-    shown, more = pages.page(exchange.parameters, tagging.tag_list(role.tags), lambda tag: tag["Key"])
-    return {"Tags": shown, **more}
 
 
 async def with_trust(ports: Ports, roles: Sequence[RoleRecord]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from daypass import limits, names
@@ -19,6 +20,7 @@ from daypass.policy.catalog import actions
 from daypass.service.actions import Check, ContextValue, Exchange, Ports
 from daypass.service.authorize import unauthorized
 from daypass.service.iam import tagging
+from daypass.service.iam.entity_tags import Taggable
 from daypass.service.iam.faults import WAS_NOT_FOUND, no_such_policy, refusal, worded
 from daypass.service.ports import Directory, Entity, NotFound, PolicyRecord, RoleRecord, UserRecord
 
@@ -163,6 +165,18 @@ def on_target(kind: Kind, action: str) -> Checks:
         return (await target_check(kind, ports, exchange, action),)
 
     return checks
+
+
+def taggable(kind: Kind) -> Taggable:
+    async def require(ports: Ports, exchange: Exchange, action: str) -> Target:
+        return await require_target(kind, ports, exchange)
+
+    return Taggable(
+        kind.noun,
+        partial(target_check, kind),
+        require,
+        lambda exchange: kind.words(exchange.parameters[kind.parameter]),
+    )
 
 
 # --- users alone: the caller itself may be meant ---

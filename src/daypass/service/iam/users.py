@@ -103,36 +103,6 @@ async def delete_user(ports: Ports, exchange: Exchange) -> Result:
     return {}
 
 
-async def tag_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    tags = tagging.tags_of(exchange.parameters)
-    return (await user_check(ports, exchange, "iam:TagUser", tagging.request_context(tags)),)
-
-
-async def tag_user(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
-    with worded(user=user.name, tagged=f"User: {limits.TAGS_PER_ENTITY}"):
-        await ports.directory.tag(user.user_id, tagging.tags_of(exchange.parameters))
-    return {}
-
-
-async def untag_user_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
-    keys = tagging.keys_context(exchange.parameters["TagKeys"])
-    return (await user_check(ports, exchange, "iam:UntagUser", keys),)
-
-
-async def untag_user(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
-    with worded(user=user.name):
-        await ports.directory.untag(user.user_id, exchange.parameters["TagKeys"])
-    return {}
-
-
-async def list_user_tags(ports: Ports, exchange: Exchange) -> Result:
-    user = await require_user(ports, exchange)
-    shown, more = pages.page(exchange.parameters, tagging.tag_list(user.tags), lambda tag: tag["Key"])
-    return {"Tags": shown, **more}
-
-
 def user_of(user: UserRecord) -> dict[str, Any]:
     return {
         "Path": user.path,

@@ -39,6 +39,10 @@ class PolicyRecord:
     def arn(self) -> str:
         return managed_policy_arn(self.account_id, self.path, self.name)
 
+    @property
+    def entity_id(self) -> str:
+        return self.policy_id
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersionRecord:
