@@ -57,6 +57,8 @@ def test_a_public_bucket_shuts_out_all_but_its_own_account_where_it_is_told_to()
     bucket = replace(BUCKET, policy=policy, public_access_block=restricted)
     stranger = replace(ROOT, account=replace(ROOT.account, account_id="999999999999"))
     assert s3_public.shuts_out(bucket, ANONYMOUS)
+    assert s3_public.policy_in_force(bucket, ANONYMOUS) is None
+    assert s3_public.policy_in_force(bucket, ROOT) is policy
     assert s3_public.shuts_out(bucket, stranger)
     assert not s3_public.shuts_out(bucket, ROOT)
     assert not s3_public.shuts_out(replace(bucket, public_access_block=None), ANONYMOUS)

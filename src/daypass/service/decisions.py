@@ -26,6 +26,7 @@ from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord, Directory, IdentityReader
+from daypass.service.s3_public import policy_in_force
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.sigv4 import SignatureFault
@@ -266,7 +267,7 @@ class Decider:
             if bucket is not None and (policy is not None or account is not None):
                 raise QuestionError(f"the policy and the owner of bucket `{bucket_name}` are Daypass's own to know")
             if bucket is not None:
-                policy, account = bucket.policy, bucket.account_id
+                policy, account = policy_in_force(bucket, caller), bucket.account_id
         context: dict[str, ContextValue] = {key.lower(): value for key, value in asked.context.items()}
         if account is not None:
             context["aws:resourceaccount"] = account

@@ -27,7 +27,7 @@ from daypass.service.s3_checks import (
     source_listing_check,
     speaks_of_object_tags,
 )
-from daypass.service.s3_public import shuts_out
+from daypass.service.s3_public import policy_in_force
 from daypass.wire.s3 import S3Call
 from daypass.wire.s3_address import CopySource
 from daypass.wire.s3_errors import header_not_implemented, s3_error
@@ -167,7 +167,7 @@ class S3Access:
             exchange.request,
             check,
             region=_region(exchange),
-            resource_policy=None if bucket is None or shuts_out(bucket, exchange.caller) else bucket.policy,
+            resource_policy=None if bucket is None else policy_in_force(bucket, exchange.caller),
             resource_account=None if bucket is None else bucket.account_id,
         )
 

@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from daypass import limits
+from daypass.policy import Policy
 from daypass.service.caller import Anonymous, Caller
 from daypass.service.ports import Bucket
 from daypass.service.s3_documents import only
@@ -93,6 +94,11 @@ def kept_block(text: str | None) -> PublicAccessBlock:
         return _NOTHING_BLOCKED
     values = json.loads(text)
     return PublicAccessBlock(*[values.get(name) == "true" for name in _SETTINGS])
+
+
+def policy_in_force(bucket: Bucket, caller: Caller | Anonymous) -> Policy | None:
+    """What of the bucket's policy counts for the caller."""
+    return None if shuts_out(bucket, caller) else bucket.policy
 
 
 def shuts_out(bucket: Bucket, caller: Caller | Anonymous) -> bool:
