@@ -146,6 +146,23 @@ def test_iam_takes_role_sessions_and_neither_federated_users_nor_sessions_withou
         assert answer.status == 200 if admitted else answer.fault == INVALID
 
 
+@pytest.mark.parametrize("size", ["0", "2000", "4096"])
+@pytest.mark.parametrize("action", ["AssumeRole", "AssumeRoot", "GetSessionToken", "GetScopedCredentials"])
+def test_every_token_is_padded_to_the_minimum_size_and_works(
+    daypass: InProcess, admin: Key, role: str, member: Key, action: str, size: str
+) -> None:
+    forms = {
+        "AssumeRole": {"RoleArn": role, "RoleSessionName": "jan"},
+        "AssumeRoot": {"TargetPrincipal": OTHER, "TaskPolicyArn.arn": AUDIT},
+        "GetScopedCredentials": {"DurationSeconds": "60"},
+    }
+    key = session(daypass, admin, "role") if action == "GetScopedCredentials" else admin
+    answer = daypass.call(key, action, forms.get(action, {}) | {"MinimumSessionTokenSize": size})
+    assert int(size) <= len(answer.key.token or "") <= 4096
+    assert answer.text("SessionTokenSize") == str(len(answer.key.token or ""))
+    assert daypass.call(answer.key, "GetCallerIdentity").status == 200
+
+
 # ---- GetSessionToken ---------------------------------------------------------------------------------------
 
 
