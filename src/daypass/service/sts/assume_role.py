@@ -10,7 +10,7 @@ a chain inherits), "Monitor and control actions taken with assumed roles" (sourc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from daypass.errors import ServiceError, access_denied
 from daypass.policy import PrincipalKind
@@ -28,6 +28,9 @@ from daypass.service.sts.role_sessions import (
     trust_check,
 )
 from daypass.token import ROLE_SESSION, Session
+
+
+_MARKING: Final = frozenset({"SourceIdentity", "TransitiveTagKeys"})
 
 
 async def assume_role_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
@@ -87,6 +90,8 @@ def _marks(session: Session | None, passed: Mapping[str, str], parameters: Mappi
     Raises:
         ServiceError: what is passed contradicts what is handed on.
     """
+    if session is None and not passed and _MARKING.isdisjoint(parameters):
+        return Marks()
     transitive = {key.lower() for key in (session.transitive_tags if session is not None else ())}
     handed_on = {
         key: value for key, value in (session.tags if session is not None else {}).items() if key.lower() in transitive

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +24,9 @@ from daypass.service.ports import Role
 from daypass.service.sts.issue import draw, issued, lifetime
 from daypass.service.sts.narrowing import check_policies, policy_arns
 from daypass.token import Session
+
+
+_ARNS_KEPT: Final = 256  # of 2,048 characters at most; arnType.max in the STS model
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -41,19 +45,25 @@ def check_role_arn(arn: str) -> None:
     Raises:
         ServiceError: ValidationError.
     """
+    if not _is_of_an_account(arn):
+        raise validation_error(f"{arn} is invalid")
+
+
+@lru_cache(maxsize=_ARNS_KEPT)
+def _is_of_an_account(arn: str) -> bool:
+    """arn: as long as the model lets a RoleArn be, so that what is kept is small."""
     try:
         parsed = Arn.parse(arn)
     except ValueError:
-        raise validation_error(f"{arn} is invalid") from None
+        return False
     # An ARN without an account, as some catalogs have for stores without accounts, is refused with the others: which
     # account's role was meant is not ours to guess.
-    if not (parsed.partition and parsed.service and parsed.resource and names.is_account_id(parsed.account_id)):
-        raise validation_error(f"{arn} is invalid")
+    return bool(parsed.partition and parsed.service and parsed.resource and names.is_account_id(parsed.account_id))
 
 
 async def find_role(ports: Ports, arn: str) -> Role | None:
     """The role of an ARN; None if there is none, or if its account is closed."""
-    if not Arn.parse(arn).resource.startswith("role/"):
+    if not arn.split(":", 5)[-1].startswith("role/"):
         return None
     role = await ports.identities.role(arn)
     if role is None or role.arn != arn:
