@@ -29,7 +29,6 @@ from daypass.service.sts.role_sessions import (
 )
 from daypass.token import ROLE_SESSION, Session
 
-
 _MARKING: Final = frozenset({"SourceIdentity", "TransitiveTagKeys"})
 
 

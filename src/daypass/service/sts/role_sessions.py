@@ -25,7 +25,6 @@ from daypass.service.sts.issue import draw, issued, lifetime
 from daypass.service.sts.narrowing import check_policies, policy_arns
 from daypass.token import Session
 
-
 _ARNS_KEPT: Final = 256  # of 2,048 characters at most; arnType.max in the STS model
 
 
