@@ -166,6 +166,10 @@ class ControlProtocol(BoundedHttpProtocol):
             return
         headers = (*self.server_state.default_headers, *response.headers)
         lines = b"%b: %b\r\n" * len(headers) % tuple(chain.from_iterable(headers))
+        if lines.count(b"\n") != len(headers):
+            _log.error("an answer has a line end in a header; it is not sent")
+            self.transport.close()
+            return
         end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
         self.one_piece.write_whole(b"".join((STATUS_LINE[response.status], lines, end, response.body)))
         if not keep_alive:
