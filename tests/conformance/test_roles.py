@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -336,3 +337,22 @@ async def test_a_new_version_of_a_policy_is_in_force_at_once_for_everybody_who_h
         assert await in_force() == {other}
         await directory.set_default_policy_version(arn, "v1")
         assert await in_force() == {DOCUMENT}
+
+
+async def test_of_two_who_make_a_role_of_one_name_at_once_one_is_refused(engine: Engine) -> None:
+    async with engine.open() as first, engine.open() as second:
+        made = await asyncio.gather(new_role(first, "worker"), new_role(second, "WORKER"), return_exceptions=True)
+        refused = [outcome for outcome in made if isinstance(outcome, AlreadyExists)]
+        assert [outcome.entity for outcome in refused] == [Entity.ROLE]
+        assert len(await first.directory.list_roles(ACCOUNT, limit=10)) == 1
+        # Nor can a policy become a boundary while it is deleted: it is one, or it is gone and is none.
+        arn = await new_policy(first, "boundary")
+        (role,) = await first.directory.list_roles(ACCOUNT, limit=10)
+        outcomes = await asyncio.gather(
+            first.directory.set_boundary(role.role_id, arn), second.directory.delete_policy(arn), return_exceptions=True
+        )
+        (loser,) = [outcome for outcome in outcomes if outcome is not None]
+        assert isinstance(loser, NotFound | StillInUse)
+        found = await second.directory.find_role(ACCOUNT, role.name)
+        assert found is not None
+        assert (found.boundary == arn) is isinstance(loser, StillInUse)

@@ -37,9 +37,10 @@ from daypass.service.iam import (
     simulation,
     users,
 )
+from daypass.service.iam.policy_targets import on_policy
 from daypass.service.iam.providers import OIDC, SAML, listing_checks, on_provider, tagging_checks, untagging_checks
 from daypass.service.iam.simulation_source import on_source
-from daypass.service.iam.targets import GROUP, ROLE, USER, on_policy, on_target, on_user, taggable
+from daypass.service.iam.targets import GROUP, ROLE, USER, on_target, on_user, taggable
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateUser": Action(users.create_user, users.create_user_checks),

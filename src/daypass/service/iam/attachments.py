@@ -13,6 +13,7 @@ from daypass.service.actions import Action, Check, Exchange, Ports
 from daypass.service.iam import pages
 from daypass.service.iam.faults import NOT_ATTACHABLE, WAS_NOT_FOUND, worded
 from daypass.service.iam.policies import usage_filter
+from daypass.service.iam.policy_targets import check_arn, require_policy
 from daypass.service.iam.targets import (
     GROUP,
     ROLE,
@@ -20,9 +21,7 @@ from daypass.service.iam.targets import (
     Checks,
     Kind,
     account_id,
-    check_arn,
     on_target,
-    require_policy,
     require_target,
     target_check,
 )

@@ -13,11 +13,11 @@ from typing import Any
 from daypass.names import AWS, Arn
 from daypass.service.actions import Action, Check, ContextValue, Exchange, Ports
 from daypass.service.iam.faults import worded
+from daypass.service.iam.policy_targets import check_arn
 from daypass.service.iam.targets import (
     Checks,
     Kind,
     account_id,
-    check_arn,
     on_target,
     require_target,
     target_check,

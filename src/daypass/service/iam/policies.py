@@ -15,7 +15,8 @@ from daypass.service.iam import pages, tagging
 from daypass.service.iam.documents import check_document, quota_size
 from daypass.service.iam.entity_tags import Taggable
 from daypass.service.iam.faults import WAS_NOT_FOUND, refusal, worded
-from daypass.service.iam.targets import account_id, policy_check, require_own_policy, require_policy
+from daypass.service.iam.policy_targets import policy_check, require_own_policy, require_policy
+from daypass.service.iam.targets import account_id
 from daypass.service.ports import PolicyRecord, Usage
 
 Result = Mapping[str, Any]

@@ -13,7 +13,7 @@ from daypass.service.iam import pages
 from daypass.service.iam.documents import encoded
 from daypass.service.iam.faults import NOT_ATTACHABLE, no_such_policy, version_missing, worded
 from daypass.service.iam.policies import check_managed_document
-from daypass.service.iam.targets import require_own_policy, require_policy
+from daypass.service.iam.policy_targets import require_own_policy, require_policy
 from daypass.service.ports import PolicyVersionRecord
 
 Result = Mapping[str, Any]
