@@ -63,14 +63,14 @@ def test_a_user_enables_its_own_device_and_gets_a_session_with_it(daypass: Daypa
     step = int(time.time()) // totp.STEP_SECONDS
     aws(
         *(daypass, "iam", "enable-mfa-device", "--user-name", "cli-mfa", "--serial-number", serial),
-        *("--authentication-code1", totp.code(seed, step - 2), "--authentication-code2", totp.code(seed, step - 1)),
+        *("--authentication-code1", totp.code(seed, step - 1), "--authentication-code2", totp.code(seed, step)),
         keys=keys,
     )
     assert [device["SerialNumber"] for device in aws(daypass, "iam", "list-mfa-devices", keys=keys)["MFADevices"]] == [
         serial
     ]
-    code = totp.code(seed, int(time.time()) // totp.STEP_SECONDS)
-    session = ("sts", "get-session-token", "--serial-number", serial, "--token-code", code)
+    # The next code: it is taken already, and still is when the next half minute has begun meanwhile.
+    session = ("sts", "get-session-token", "--serial-number", serial, "--token-code", totp.code(seed, step + 1))
     credentials = aws(daypass, *session, keys=keys)["Credentials"]
     assert aws(daypass, "sts", "get-caller-identity", keys=Keys.of(credentials))["Arn"] == own
 

@@ -7,8 +7,10 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from daypass import limits
+from daypass.errors import ServiceError
 from daypass.names import Secret
 from daypass.service.ports import (
     AlreadyExists,
@@ -267,6 +269,26 @@ async def test_what_was_noted_is_written_in_the_background(engine: Engine, monke
                 return
             await asyncio.sleep(0.01)
     raise AssertionError("nothing was written")
+
+
+async def test_what_could_not_be_written_is_kept_until_it_can(engine: Engine) -> None:
+    async with engine.open() as one, engine.open() as two:
+        later = NOW + timedelta(seconds=1)
+        one.directory.used("AKIA1", "s3", "us-east-1", NOW)
+        one.directory.used("AKIA2", "s3", "us-east-1", NOW)
+        async with two.directory.write() as write:
+            await write.connection.execute(text("ALTER TABLE last_uses RENAME TO elsewhere"))
+        with pytest.raises(ServiceError) as unwritten:
+            await one.directory.write_last_uses()
+        assert unwritten.value.code == "ServiceUnavailable"
+        one.directory.used("AKIA2", "sts", "us-east-1", later)
+        async with two.directory.write() as write:
+            await write.connection.execute(text("ALTER TABLE elsewhere RENAME TO last_uses"))
+        await one.directory.write_last_uses()
+        assert await two.directory.last_uses(["AKIA1", "AKIA2"]) == {
+            "AKIA1": LastUse(NOW, "s3", "us-east-1"),
+            "AKIA2": LastUse(later, "sts", "us-east-1"),
+        }
 
 
 async def test_any_number_of_last_uses_is_asked_for(engine: Engine) -> None:

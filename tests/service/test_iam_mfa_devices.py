@@ -36,16 +36,16 @@ class Phone:
     def __init__(self, seed: bytes) -> None:
         self._key = base64.b32decode(seed)
 
-    def code(self, steps_away: int = 0) -> str:
-        counter = int(time.time()) // 30 + steps_away
+    def code(self, steps_away: int = 0, at: float | None = None) -> str:
+        counter = int(time.time() if at is None else at) // 30 + steps_away
         digest = hmac.new(self._key, counter.to_bytes(8, "big"), hashlib.sha1).digest()
         start = digest[19] % 16
         return str((int.from_bytes(digest[start : start + 4], "big") & 0x7FFFFFFF) % 1_000_000).zfill(6)
 
     def codes(self) -> dict[str, str]:
-        """Of the step before this one and of this one. A test that crosses into the next step still has two in a row
-        within the window."""
-        return {"AuthenticationCode1": self.code(-1), "AuthenticationCode2": self.code()}
+        """Of the step before this one and of this one. They are still taken if the next step begins meanwhile."""
+        now = time.time()
+        return {"AuthenticationCode1": self.code(-1, now), "AuthenticationCode2": self.code(0, now)}
 
 
 def new_device(iam: Any, name: str, **further: Any) -> tuple[str, Phone]:
@@ -264,10 +264,9 @@ def test_a_device_opens_a_session_with_mfa(iam: Any, iam_server: InProcess, name
     condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     key = iam_server.user(name, allow("iam:GetUser", user_arn(name), Condition=condition))
     serial, phone = new_device(iam, name)
-    iam.enable_mfa_device(
-        UserName=name, SerialNumber=serial, AuthenticationCode1=phone.code(-2), AuthenticationCode2=phone.code(-1)
-    )
+    codes, following = phone.codes(), phone.code(1)
+    iam.enable_mfa_device(UserName=name, SerialNumber=serial, **codes)
     assert refusal(client(iam_server, key).get_user, UserName=name)[:2] == (403, "AccessDenied")
-    answer = iam_server.call(key, "GetSessionToken", {"SerialNumber": serial, "TokenCode": phone.code()})
+    answer = iam_server.call(key, "GetSessionToken", {"SerialNumber": serial, "TokenCode": following})
     assert answer.status == 200, answer.body
     assert client(iam_server, answer.key).get_user(UserName=name)["User"]["UserName"] == name

@@ -40,6 +40,7 @@ __all__ = ["SERVICES", "Authenticator", "service_error"]
 SERVICES: Final = frozenset({"sts", "iam", "s3"})
 _S3: Final = frozenset({"s3"})
 
+_NO_REGION: Final = "N/A"  # of Signature Version 2, which names none; IAM API Reference, AccessKeyLastUsed
 _KINDS: Final = frozenset({FEDERATED_USER, ROLE_SESSION, USER_SESSION, ROOT_TASK})
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9_]{16,128}", re.ASCII)  # accessKeyIdType in the STS model
 _REGION: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
@@ -126,10 +127,11 @@ class Authenticator:
     @staticmethod
     def _note_use(uses: UseLog, caller: Caller, claim: Claim, received: datetime) -> None:
         """Of a user's or root's key, or of a session's role. Another session is no use of the key that made it."""
+        region = claim.region or _NO_REGION
         if caller.session is None:
-            uses.used(caller.access_key_id, claim.service, claim.region, received)
+            uses.used(caller.access_key_id, claim.service, region, received)
         elif caller.role is not None:
-            uses.used(caller.role.role_id, claim.service, claim.region, received)
+            uses.used(caller.role.role_id, claim.service, region, received)
 
     def _check_scope(self, claim: Claim, services: frozenset[str]) -> None:
         region_is_right = claim.region in self._regions if self._regions else _REGION.fullmatch(claim.region)

@@ -74,6 +74,7 @@ class LastUseWriter:
 
     def __init__(self, uses: LastUses) -> None:
         self._uses = uses
+        self._failing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -96,9 +97,11 @@ class LastUseWriter:
     async def _write(self) -> None:
         try:
             await self._uses.write_last_uses()
+            self._failing = False
         except ServiceError:
-            # store.transactions has logged the cause. The notes are kept, and are tried again.
-            _log.warning("last uses of credentials could not be written down")
+            if not self._failing:  # once an outage; store.transactions has logged its cause, and the notes are kept
+                _log.warning("last uses of credentials cannot be written down; it is tried again")
+            self._failing = True
 
 
 def _keep_latest() -> Insert:
