@@ -42,6 +42,53 @@ def test_the_backend_comes_with_its_own_keys_which_do_not_show(tmp_path: Path) -
     assert "hunter2" not in repr(settings)
 
 
+def test_several_backends_come_from_the_file_and_the_one_of_the_environment_is_last(tmp_path: Path) -> None:
+    (tmp_path / "daypass.toml").write_text(
+        """
+        [[backend]]
+        url = "http://127.0.0.1:9001"
+        access_key_id = "archive"
+        secret_access_key = "hunter3hunter3"
+        region = "eu-west-1"
+        buckets = ["archive-*", "old"]
+        keeps_dots = true
+        """
+    )
+    settings = load({"data": str(tmp_path), "s3_backend": "http://127.0.0.1:9000"}, KEYS)
+    archive, rest = settings.backends
+    assert (archive.url, archive.region, archive.buckets) == (
+        "http://127.0.0.1:9001",
+        "eu-west-1",
+        ("archive-*", "old"),
+    )
+    assert (archive.keeps_dots, archive.secret.reveal()) == (True, "hunter3hunter3")
+    assert (rest.url, rest.buckets, rest.keeps_dots) == ("http://127.0.0.1:9000", ("*",), False)
+    assert "hunter" not in repr(settings)
+
+
+def test_lists_of_the_gateway_are_written_alike_in_the_environment_and_the_file(tmp_path: Path) -> None:
+    environment = {
+        "DAYPASS_S3_DOMAINS": "s3.test, bucket.S3.test.",
+        "DAYPASS_S3_ADOPT": "data-*=123456789012 *=210987654321",
+        "DAYPASS_TRUSTED_PROXIES": "10.0.0.0/8,2001:db8::/32",
+        "DAYPASS_S3_BACKEND_KEEPS_DOTS": "true",
+    }
+    settings = load({"data": str(tmp_path), "s3_backend": "http://127.0.0.1"}, {**environment, **KEYS})
+    (tmp_path / "daypass.toml").write_text(
+        's3_domains = ["s3.test", "bucket.s3.test"]\ns3_adopt = ["data-*=123456789012", "*=210987654321"]\n'
+        'trusted_proxies = ["10.0.0.0/8", "2001:db8::/32"]\ns3_backend_keeps_dots = true\n'
+    )
+    of_file = load({"data": str(tmp_path), "s3_backend": "http://127.0.0.1"}, KEYS)
+    for found in (settings, of_file):
+        assert found.s3_domains == ("bucket.s3.test", "s3.test"), "of two that fit, the longer one is meant"
+        assert [(rule.buckets, rule.account_id) for rule in found.adoptions] == [
+            ("data-*", "123456789012"),
+            ("*", "210987654321"),
+        ]
+        assert [str(network) for network in found.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
+        assert found.backends[0].keeps_dots
+
+
 @pytest.mark.parametrize(
     ("options", "environment", "says"),
     [
@@ -59,6 +106,13 @@ def test_the_backend_comes_with_its_own_keys_which_do_not_show(tmp_path: Path) -
         ({"s3_backend": "http://k:s@127.0.0.1"}, KEYS, "do not go into its URL"),
         ({"s3_backend": "http://127.0.0.1"}, {}, "DAYPASS_S3_BACKEND_ACCESS_KEY_ID"),
         ({"s3_backend": "http://127.0.0.1"}, {**KEYS, "DAYPASS_S3_BACKEND_REGION": "x y"}, "no region name"),
+        ({}, {"DAYPASS_S3_DOMAINS": "s3_test"}, "no domain for buckets' hosts"),
+        ({}, {"DAYPASS_S3_ADOPT": "data-*"}, "no rule to adopt buckets"),
+        ({}, {"DAYPASS_S3_ADOPT": "Data=123456789012"}, "no rule to adopt buckets"),
+        ({}, {"DAYPASS_S3_ADOPT": "data=1"}, "no rule to adopt buckets"),
+        ({}, {"DAYPASS_TRUSTED_PROXIES": "10.0.0.1/8"}, "no network of trusted proxies"),
+        ({}, {"DAYPASS_TRUSTED_PROXIES": "proxy.internal"}, "no network of trusted proxies"),
+        ({"s3_backend": "http://127.0.0.1"}, {**KEYS, "DAYPASS_S3_BACKEND_KEEPS_DOTS": "maybe"}, "neither true nor"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_says_what_to_do(
@@ -78,4 +132,29 @@ def test_an_unknown_or_broken_line_of_the_file_is_refused(tmp_path: Path) -> Non
         load({"data": str(tmp_path)}, {})
     file.write_text("workers = \n")
     with pytest.raises(SettingsError, match="not TOML"):
+        load({"data": str(tmp_path)}, {})
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ('url = "http://127.0.0.1"', r"in its \[\[backend"),
+        ('url = "http://127.0.0.1"\naccess_key = "x"', "unknown setting `access_key`"),
+        ('url = "127.0.0.1"\naccess_key_id = "x"\nsecret_access_key = "hunter2hunter2"', "its URL"),
+        (
+            'url = "http://h"\naccess_key_id = "x"\nsecret_access_key = "y"\nbuckets = ["A"]',
+            "no pattern of bucket names",
+        ),
+    ],
+)
+def test_a_backend_of_the_file_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, table: str, says: str) -> None:
+    (tmp_path / "daypass.toml").write_text(f"[[backend]]\n{table}\n")
+    with pytest.raises(SettingsError, match=says) as caught:
+        load({"data": str(tmp_path)}, {})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_backends_that_are_no_tables_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "daypass.toml").write_text('backend = "http://127.0.0.1"\n')
+    with pytest.raises(SettingsError, match=r"one \[\[backend\]\] each"):
         load({"data": str(tmp_path)}, {})
