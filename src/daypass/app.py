@@ -20,6 +20,8 @@ from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
+from daypass.edge.pages import Page, Pages
+from daypass.edge.remote_signing import RemoteSigning
 from daypass.edge.turn import Turn
 from daypass.edge.upstream import Upstream
 from daypass.service import iam, sts
@@ -50,25 +52,22 @@ class Daypass:
         self._application: Application | None = None
         self._turn: Turn | None = None
         self._asked: DecisionListener | None = None
-        self._console: Console | None = None
-        self._issuer: IssuerPages | None = None
+        self._pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._asked is not None and scope["type"] == "http" and self._asked.is_meant(scope):
-            await self._asked(scope, receive, send)
-        elif self._console is not None and scope["type"] == "http" and self._console.is_meant(scope):
-            await self._console(scope, receive, send)
-        elif self._issuer is not None and scope["type"] == "http" and self._issuer.is_meant(scope):
-            await self._issuer(scope, receive, send)
-        elif self._application is not None and scope["type"] != "lifespan":
-            await self._application(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        else:
+        elif self._application is None or self._pages is None:
             raise RuntimeError("Daypass was asked before it had started; serve it with lifespan events on")
+        elif self._asked is not None and self._asked.is_meant(scope):
+            await self._asked(scope, receive, send)
+        elif scope["type"] == "http" and (page := self._pages.find(scope)) is not None:
+            await page(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
 
     def turn_of(self, server: tuple[str, int | None] | None) -> Turn | None:
-        """What answers small control-plane requests to that listener without ASGI (edge.control_protocol); None: nothing
+        """What answers small control-plane requests to that listener without ASGI (edge.control_protocol), if anything
         does."""
         if self._asked is not None and self._asked.is_meant({"server": server}):
             return None
@@ -153,7 +152,6 @@ class Daypass:
                     audit=audit,
                     backends=chosen,
                     addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
-            version_2=settings.s3_signature_version_2,
                 )
             self._asked = DecisionListener(
                 decider=decider,
@@ -165,8 +163,23 @@ class Daypass:
             )
         sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
         publication = Publication(store.identities, store.directory, federation.public_url)
-        self._issuer = IssuerPages(publication, utc_now, settings.s3_domains)
-        self._console = Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now)
+        pages: list[Page] = [
+            Console(sign_in=sign_in, authorizer=authorizer, entropy=entropy, now=utc_now),
+            IssuerPages(publication, utc_now),
+        ]
+        if not chosen.none:
+            signing = RemoteSigning(
+                sign_in=sign_in,
+                identities=store.identities,
+                authorizer=authorizer,
+                audit=audit,
+                backends=chosen,
+                addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
+                entropy=entropy,
+                now=utc_now,
+            )
+            pages.append(signing)
+        self._pages = Pages(pages, settings.s3_domains, settings.trusted_proxies)
         application = Application(
             api=api,
             gateway=gateway,

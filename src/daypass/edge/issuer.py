@@ -14,7 +14,6 @@ from typing import Final
 from daypass.edge.asgi import Receive, Scope, Send
 from daypass.errors import ServiceError
 from daypass.service.issuer import PATH, Publication
-from daypass.wire.s3_address import bucket_of_host
 
 _PREFIX: Final = PATH.encode("ascii")
 
@@ -23,20 +22,15 @@ class IssuerPages:
     """GET and HEAD below PATH; an underscore cannot begin a bucket name, so these collide with none.
 
     now: the clock, aware UTC.
-    s3_domains: below which a Host is a bucket's own, and all that is asked there is meant for S3.
     """
 
-    def __init__(self, publication: Publication, now: Callable[[], datetime], s3_domains: tuple[str, ...] = ()) -> None:
+    def __init__(self, publication: Publication, now: Callable[[], datetime]) -> None:
         self._publication = publication
         self._now = now
-        self._s3_domains = s3_domains
 
     def is_meant(self, scope: Scope) -> bool:
         path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8")
-        if not path.startswith(_PREFIX):
-            return False
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        return not any(bucket_of_host(host, self._s3_domains) for host in hosts) if self._s3_domains else True
+        return path.startswith(_PREFIX)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = 405, b""
