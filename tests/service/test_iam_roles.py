@@ -5,6 +5,7 @@ Answers and texts: LocalStack's AWS-validated IAM snapshots of February 2026, un
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -356,3 +357,24 @@ def test_a_role_may_do_what_its_policies_and_its_boundary_allow_from_the_next_re
     assert not may()
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
     assert may()
+
+
+def test_a_role_trusts_the_sessions_of_a_role_until_that_is_made_anew(
+    iam: Any, iam_server: InProcess, role: str
+) -> None:
+    first = f"{role}-first"
+
+    def session_of_first() -> Any:
+        own = client(iam_server, iam_server.user(f"{role}-{next(numbers)}", allow("sts:AssumeRole")), "sts")
+        issued = own.assume_role(RoleArn=role_arn(first), RoleSessionName="session")["Credentials"]
+        return client(iam_server, Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"]), "sts")
+
+    numbers = itertools.count()
+    made = iam.create_role(RoleName=first, AssumeRolePolicyDocument=TRUST_TEXT)["Role"]
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trusting({"AWS": made["Arn"]}))
+    session_of_first().assume_role(RoleArn=role_arn(role), RoleSessionName="chained")
+    iam.delete_role(RoleName=first)
+    iam.create_role(RoleName=first, AssumeRolePolicyDocument=TRUST_TEXT)
+    refused = refusal(session_of_first().assume_role, RoleArn=role_arn(role), RoleSessionName="chained")
+    assert refused[:2] == (403, "AccessDenied")
+    assert trusted(iam, role) == {"AWS": made["RoleId"]}
