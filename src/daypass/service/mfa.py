@@ -13,19 +13,19 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from daypass import limits, totp
 from daypass.errors import access_denied
 from daypass.service.caller import Caller
 from daypass.service.ports import Directory, IdentityReader
 
-_ONLY_ONE = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
-_NOT_YOURS = (
+_ONLY_ONE: Final = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+_NOT_YOURS: Final = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and "
     "associated with this user."
 )
-_WRONG = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
+_WRONG: Final = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 
 
 @dataclass(frozen=True, slots=True)
