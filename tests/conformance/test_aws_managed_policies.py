@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from daypass.names import AWS
 from daypass.service.ports import Entity, NotFound, UserRecord
 from daypass.store import Store
@@ -121,7 +123,7 @@ async def test_an_account_sees_its_own_attachments_only(engine: Engine) -> None:
         policy = await directory.find_policy(ACCOUNT, READ)
         assert policy is not None
         assert (policy.attachments, policy.boundaries) == (0, 0)
-        users = {"entities": [Entity.USER], "limit": 10}
+        users: dict[str, Any] = {"entities": [Entity.USER], "limit": 10}
         assert await directory.list_policy_holders(ACCOUNT, READ, **users) == []
         await directory.attach_policy(ours.user_id, READ)
         assert [holder.name for holder in await directory.list_policy_holders(ACCOUNT, READ, **users)] == ["alice"]
