@@ -11,9 +11,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
+from daypass.commands.bucket import bucket
 from support.backends import Backend
-from support.commands import daypass_command
 from support.server import Daypass, running
 
 
@@ -41,8 +42,8 @@ def run(server: Daypass, backend: Backend | None, *arguments: str) -> tuple[int,
         environment["DAYPASS_S3_BACKEND"] = backend.endpoint
         environment["DAYPASS_S3_BACKEND_ACCESS_KEY_ID"] = backend.access_key_id
         environment["DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY"] = backend.secret_access_key
-    done = daypass_command("bucket", *arguments, environment=environment)
-    return done.returncode, done.stdout, done.stderr
+    done = CliRunner(env=environment).invoke(bucket, arguments, prog_name="daypass bucket")
+    return done.exit_code, done.stdout, done.stderr
 
 
 def test_a_bucket_of_the_backend_is_adopted_listed_and_served_within_a_second(
