@@ -185,6 +185,25 @@ def test_tags_reach_the_backend_as_the_policy_saw_them(server: Daypass, recorder
     assert len(recorder.requests) == 1
 
 
+def test_a_key_that_the_customer_keeps_reaches_the_backend_and_no_record(
+    server: Daypass, recorder: RecordingBackend
+) -> None:
+    secret = "c2VjcmV0IGtleSBvZiB0aGUgY3VzdG9tZXIgaGVyZSE="
+    headers = {
+        "x-amz-server-side-encryption-customer-algorithm": "AES256",
+        "x-amz-server-side-encryption-customer-key": secret,
+        "x-amz-server-side-encryption-customer-key-MD5": "ZjRmNGY0ZjRmNGY0ZjRmNA==",
+    }
+    assert put(server, server.root, **headers).status == 200
+    got = raw_s3.call(server.root, "GET", f"{server.url}/{BUCKET}/key", headers)
+    assert got.status == 200
+    for request in recorder.requests:
+        assert request.headers["x-amz-server-side-encryption-customer-key"] == secret
+        assert "x-amz-server-side-encryption-customer-key" in request.headers["authorization"]
+    assert secret not in (server.data / "audit.jsonl").read_text()
+    assert secret not in server.output.read_text()
+
+
 TAGS = b"<Tagging><TagSet><Tag><Key>Class</Key><Value>%s</Value></Tag></TagSet></Tagging>"
 
 
