@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from daypass import limits
 from daypass.names import account_of_id
-from daypass.service.ports import AlreadyExists, Entity, LimitReached, NotFound, RoleRecord, StillInUse, Usage
+from daypass.service.ports import (
+    AlreadyExists,
+    Directory,
+    Entity,
+    LimitReached,
+    NotFound,
+    RoleRecord,
+    StillInUse,
+    Usage,
+)
 from daypass.store import Store
 from support.refusals import refusal
 from support.stores import ACCOUNT, NOW, OTHER_ACCOUNT, Engine
@@ -17,6 +28,7 @@ from support.stores import ACCOUNT, NOW, OTHER_ACCOUNT, Engine
 DOCUMENT = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}'
 TRUST = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}'
 ALL = (Entity.USER, Entity.GROUP, Entity.ROLE)
+DENIAL = DOCUMENT.replace("Allow", "Deny")
 AWS_POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
@@ -305,7 +317,6 @@ async def test_those_who_use_a_policy_are_listed_by_kind_and_name_page_by_page(e
 
 
 async def test_a_new_version_of_a_policy_is_in_force_at_once_for_everybody_who_has_it(engine: Engine) -> None:
-    other = DOCUMENT.replace("Allow", "Deny")
     async with engine.open() as store:
         directory = store.directory
         arn = await new_policy(store, "shared")
@@ -333,8 +344,8 @@ async def test_a_new_version_of_a_policy_is_in_force_at_once_for_everybody_who_h
             return texts
 
         assert await in_force() == {DOCUMENT}
-        await directory.create_policy_version(arn, other, set_as_default=True, created=NOW)
-        assert await in_force() == {other}
+        await directory.create_policy_version(arn, DENIAL, set_as_default=True, created=NOW)
+        assert await in_force() == {DENIAL}
         await directory.set_default_policy_version(arn, "v1")
         assert await in_force() == {DOCUMENT}
 
@@ -356,3 +367,78 @@ async def test_of_two_who_make_a_role_of_one_name_at_once_one_is_refused(engine:
         found = await second.directory.find_role(ACCOUNT, role.name)
         assert found is not None
         assert (found.boundary == arn) is isinstance(loser, StillInUse)
+
+
+# --- in force everywhere ---
+
+PROMISED_SECONDS = 1.0
+
+# Each a change of the role `worker`, which has an inline policy `inline`, the policy `attached` and a boundary.
+CHANGES: dict[str, Callable[[Directory, RoleRecord, str], Awaitable[Any]]] = {
+    "its trust": lambda d, role, arn: d.update_role(role.role_id, trust_policy=TRUST.replace("Allow", "Deny")),
+    "its longest session": lambda d, role, arn: d.update_role(role.role_id, max_session_seconds=43200),
+    "a tag of it": lambda d, role, arn: d.tag(role.role_id, {"team": "blue"}),
+    "one tag less": lambda d, role, arn: d.untag(role.role_id, ["team"]),
+    "an inline policy": lambda d, role, arn: d.put_inline_policy(role.role_id, "inline", DENIAL, 1),
+    "one inline policy less": lambda d, role, arn: d.delete_inline_policy(role.role_id, "inline"),
+    "one attached policy more": lambda d, role, arn: d.attach_policy(role.role_id, AWS_POLICY),
+    "one attached policy less": lambda d, role, arn: d.detach_policy(role.role_id, arn),
+    "another boundary": lambda d, role, arn: d.set_boundary(role.role_id, AWS_POLICY),
+    "no boundary": lambda d, role, arn: d.set_boundary(role.role_id, None),
+    "another version of what it has": lambda d, role, arn: d.create_policy_version(
+        arn, DENIAL, set_as_default=True, created=NOW
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_a_change_of_a_role_is_in_force_at_once_where_it_was_made_and_within_a_second_elsewhere(
+    engine: Engine, change: Callable[[Directory, RoleRecord, str], Awaitable[Any]]
+) -> None:
+    async with engine.open() as here, engine.open() as there:
+        arn = await new_policy(here, "attached")
+        role = await new_role(here, "worker", boundary=arn, tags={"team": "red"})
+        await here.directory.put_inline_policy(role.role_id, "inline", DOCUMENT, 1)
+        await here.directory.attach_policy(role.role_id, arn)
+
+        async def seen(worker: Store) -> list[Any]:
+            found = [await worker.identities.role(name) for name in (role.role_id, role.arn)]
+            return [
+                known
+                and (
+                    known.trust.text,
+                    known.max_session_seconds,
+                    known.tags,
+                    [(policy.id, policy.text) for policy in known.policies],
+                    known.boundary and (known.boundary.id, known.boundary.text),
+                )
+                for known in found
+            ]
+
+        before = await seen(here)
+        assert await seen(there) == before  # both now hold it
+        await change(here.directory, role, arn)
+        changed = time.monotonic()
+        after = await seen(here)
+        assert after[0] == after[1] != before[0]
+        asked = changed
+        while await seen(there) != after:
+            assert asked < changed + PROMISED_SECONDS
+            await asyncio.sleep(0.01)
+            asked = time.monotonic()
+
+
+async def test_a_deleted_role_is_gone_within_a_second_elsewhere_by_its_id_and_by_its_arn(engine: Engine) -> None:
+    async with engine.open() as here, engine.open() as there:
+        role = await new_role(here, "worker")
+        for name in (role.role_id, role.arn):
+            assert await there.identities.role(name) is not None
+        await here.directory.delete_role(role.role_id)
+        again = await new_role(here, "worker")
+        changed = time.monotonic()
+        while True:
+            by_arn, by_id = await there.identities.role(role.arn), await there.identities.role(role.role_id)
+            if by_arn is not None and by_arn.role_id == again.role_id and by_id is None:
+                break
+            assert time.monotonic() < changed + PROMISED_SECONDS
+            await asyncio.sleep(0.01)
