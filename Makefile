@@ -53,7 +53,7 @@ bench-gateway: $(VENV)/bench.stamp ## the S3 gateway beside nginx proxy_pass (ne
 	@$(BIN)/python bench/gateway.py
 
 clean: ## remove the virtual environment and every cache
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .clients .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Daypass needs Python 3.11 or newer; none was found (set PYTHON=/path/to/python3)" >&2; exit 1; }

@@ -34,8 +34,9 @@ HEAD: Final = """\
 compatibility_facts.toml; the notes are in compatibility_notes.md. Change those, not this. -->
 
 Each parameter of an operation that is served is **enforced**, or it is **refused** with a clear error; nothing is
-accepted and ignored. What is **not served** is refused as well: an STS or IAM action with `InvalidAction` (400), an S3
-operation with `NotImplemented` (501), never passed on to the backend. Required parameters are in bold.
+accepted and ignored. What is **not served** is refused as well: an STS or IAM action with `InvalidAction` (400) and "is
+not served by Daypass", an S3 operation with `NotImplemented` (501), never passed on to the backend. Required parameters
+are in bold.
 """
 
 

@@ -134,7 +134,10 @@ def test_what_is_not_served_is_answered_so_to_one_who_may_do_everything(daypass:
     for service in SERVICES:
         for names in FACTS["not_served"].get(service, {}).values():
             for action in {*names} - {*FACTS["told"][service]}:
-                assert daypass.call(caller, action, service=service).fault[:2] == (400, "InvalidAction")
+                status, code, message = daypass.call(caller, action, service=service).fault
+                assert (status, code) == (400, "InvalidAction")
+                assert message is not None
+                assert message.startswith(f"{action} is not served by Daypass")
 
 
 def test_what_is_refused_in_words_of_its_own_says_that_it_is_not_available(daypass: InProcess, caller: Key) -> None:

@@ -216,8 +216,7 @@ REFUSALS = [
     (
         "an action that is not served",
         ("iam", "create-service-linked-role", "--aws-service-name", "example.amazonaws.com"),
-        "(InvalidAction) when calling the CreateServiceLinkedRole operation: Could not find operation "
-        "CreateServiceLinkedRole",
+        "(InvalidAction) when calling the CreateServiceLinkedRole operation: CreateServiceLinkedRole is not served",
     ),
 ]
 

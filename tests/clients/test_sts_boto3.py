@@ -406,20 +406,6 @@ def test_a_token_of_another_daypass_is_worth_nothing_here(daypass: Daypass, tmp_
 
 # --- what is not served --------------------------------------------------------------------------------------
 
-NOT_SERVED = [
-    ("assume_role", {"RoleArn": "arn:aws:iam::111122223333:role/a", "RoleSessionName": "session"}),
-    ("get_session_token", {}),
-    ("decode_authorization_message", {"EncodedMessage": "x"}),
-]
-
-
-@pytest.mark.parametrize(("operation", "arguments"), NOT_SERVED, ids=[row[0] for row in NOT_SERVED])
-def test_an_action_that_is_not_served_is_an_invalid_action(operation: str, arguments: dict[str, str], sts: Any) -> None:
-    with pytest.raises(ClientError) as caught:
-        getattr(sts, operation)(**arguments)
-    name = operation.title().replace("_", "")
-    assert error(caught) == (400, "InvalidAction", f"Could not find operation {name} for version 2011-06-15")
-
 
 def test_the_client_needs_nothing_but_the_endpoint_and_keys_in_its_environment(
     daypass: Daypass, proxy: Keys, monkeypatch: pytest.MonkeyPatch

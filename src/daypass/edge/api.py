@@ -143,7 +143,7 @@ class Api:
 
         # 3. Which action, with which parameters.
         if action is None:
-            raise query.not_served(form)
+            raise query.not_served(served.model, form)
         call = query.parse_call(served.model, form)
 
         # 4. May it: one check here for every action; a denial carries its decision.

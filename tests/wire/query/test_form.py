@@ -56,11 +56,17 @@ def test_an_answer_that_is_no_call_carries_the_headers_of_every_answer() -> None
     assert response.headers[0] == (b"x-amzn-RequestId", b"r")
 
 
-def test_an_operation_that_is_not_served_is_answered_as_one_that_does_not_exist() -> None:
-    form = query.parse_form(form_request("AssumeRoot", "2011-06-15"))
-    error = query.not_served(form)
-    assert (error.code, error.status, error.fault) == ("InvalidAction", 400, "Sender")
-    assert error.message == "Could not find operation AssumeRoot for version 2011-06-15"
+def test_an_operation_that_is_not_served_is_told_from_one_that_does_not_exist() -> None:
+    rows = {
+        ("AssumeRoot", "2011-06-15"): "AssumeRoot is not served by Daypass; docs/compatibility.md says what is, "
+        "and why the rest is not",
+        ("AssumeRoot", "2010-05-08"): "Could not find operation AssumeRoot for version 2010-05-08",
+        ("CreateUser", "2011-06-15"): "Could not find operation CreateUser for version 2011-06-15",
+    }
+    for (action, version), message in rows.items():
+        error = query.not_served(model.load("sts"), query.parse_form(form_request(action, version)))
+        assert (error.code, error.status, error.fault) == ("InvalidAction", 400, "Sender")
+        assert error.message == message
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=8))

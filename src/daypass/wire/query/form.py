@@ -92,12 +92,19 @@ def operation_of(service: Service, form: Form) -> Operation:
     """
     operation = service.operations.get(form.action)
     if operation is None or form.version != service.api_version:
-        raise not_served(form)
+        raise _no_operation(form)
     return operation
 
 
-def not_served(form: Form) -> ServiceError:
-    """InvalidAction for the form, also for an operation that exists at AWS and is not served here."""
+def not_served(service: Service, form: Form) -> ServiceError:
+    """InvalidAction for the form. An operation that AWS has is told as one that is not served here."""
+    if form.version == service.api_version and form.action in service.operations:
+        text = f"{form.action} is not served by Daypass; docs/compatibility.md says what is, and why the rest is not"
+        return ServiceError("InvalidAction", 400, text)
+    return _no_operation(form)
+
+
+def _no_operation(form: Form) -> ServiceError:
     version = "NO_VERSION_SPECIFIED" if form.version is None else form.version
     return ServiceError("InvalidAction", 400, f"Could not find operation {form.action} for version {version}")
 
