@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -178,6 +179,13 @@ def test_a_buckets_own_host_is_not_the_control_planes(settled: InProcess, daypas
     assert not turn.is_meant(b"reports.s3.example.com:8420")
     assert turn.is_meant(b"s3.example.com")
     assert without_domains.is_meant(b"reports.s3.example.com")
+
+
+def test_the_authorizers_listener_has_no_turn(tmp_path: Path) -> None:
+    options = {"authorizer_listen": "127.0.0.1:8421", "authorizer_token": "t" * 43}
+    with in_process(tmp_path / "data", options=options) as running:
+        assert running.turn(("127.0.0.1", 8421)) is None
+        assert running.turn(("127.0.0.1", 8420)) is not None
 
 
 def test_the_audit_log_has_one_whole_line_for_each_request(daypass: InProcess, proxy: Key) -> None:

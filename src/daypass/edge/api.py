@@ -133,9 +133,10 @@ class Api:
         action = served.actions.get(form.action)
         caller: Caller | None = None
         if claim is not None:
-            caller = trail.caller = await self._authenticator.authenticate(
+            caller, _ = await self._authenticator.prove(
                 request, claim, sha256(request.body).hexdigest(), services=self._scopes
             )
+            trail.caller = caller
             if served.admits is not None and not served.admits(caller):
                 raise ServiceError("InvalidClientTokenId", 403, "The security token included in the request is invalid")
         elif not isinstance(action, UnsignedAction):

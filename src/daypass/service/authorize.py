@@ -18,7 +18,7 @@ from daypass.policy import Decision, Policy, PolicyKind, PolicySet, PrincipalKin
 from daypass.policy.principals import FEDERATED_PROVIDER
 from daypass.service.actions import Check, ContextValue
 from daypass.service.caller import Anonymous, Caller
-from daypass.service.ports import Account, IdentityReader, Levels
+from daypass.service.ports import IdentityReader, Levels
 from daypass.service.root_tasks import TASK_POLICIES
 from daypass.token import ROOT_TASK, Session
 from daypass.wire.http import RawRequest
@@ -96,7 +96,14 @@ class Authorizer:
         session = policies.session
         if not isinstance(caller, Anonymous) and caller.session is not None and caller.session.policy_arns:
             session = await self._session_policies(caller.session)
-        resource_control = await self._resource_control(caller, resource_account, service)
+        resource_control = None
+        if service not in _NOT_RESOURCE_CONTROLLED:
+            # Those of the resource's account. The management account has none.
+            owner = caller.account if isinstance(caller, Caller) else None
+            if owner is None or resource_account not in (None, owner.account_id):
+                owner = None if resource_account is None else await self._identities.account(resource_account)
+            if owner is not None and not owner.management:
+                resource_control = owner.resource_control
         if resource_policy is None and resource_control is None and session is policies.session:
             return policies
         return PolicySet(
@@ -108,18 +115,6 @@ class Authorizer:
             resource_control=resource_control,
             scope=policies.scope,
         )
-
-    async def _resource_control(
-        self, caller: Caller | Anonymous, resource_account: str | None, service: str
-    ) -> Levels | None:
-        """Those of the resource's account. The management account has none, and no resource of IAM's."""
-        if service in _NOT_RESOURCE_CONTROLLED:
-            return None
-        if isinstance(caller, Caller) and resource_account in (None, caller.account.account_id):
-            account: Account | None = caller.account
-        else:
-            account = None if resource_account is None else await self._identities.account(resource_account)
-        return None if account is None or account.management else account.resource_control
 
     async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
         """The session policies in force, inline and managed together. A root session's task is no such policy."""
