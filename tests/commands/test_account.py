@@ -58,6 +58,33 @@ def test_a_closed_account_s_credentials_all_stop_working_while_the_server_runs(d
     assert daypass.call(daypass.root, "GetCallerIdentity").status == 200
 
 
+def test_what_the_operator_did_is_on_record_and_holds_no_secret(daypass: InProcess) -> None:
+    root = new_account(daypass.directory, OTHER)
+    account_command(daypass.directory, "policy", "attach", "full", "--full-access", "--account", OTHER)
+    account_command(daypass.directory, "policy", "detach", "full")
+    account_command(daypass.directory, "policy", "detach", "full")
+    account_command(daypass.directory, "close", OTHER, "--yes")
+    done = [(each["action"], each["resource"]) for each in daypass.audit() if each["caller_type"] == "operator"]
+    assert done == [
+        ("daypass:CreateAccount", f"arn:aws:iam::{OTHER}:root"),
+        ("daypass:AttachControlPolicy", f"full to {OTHER}"),
+        ("daypass:DetachControlPolicy", "full"),
+        ("daypass:CloseAccount", f"arn:aws:iam::{OTHER}:root"),
+    ]
+    assert root.secret not in (daypass.directory / "audit.jsonl").read_text()
+
+
+def test_a_key_is_not_shown_that_could_not_be_put_on_record(daypass: InProcess) -> None:
+    log = daypass.directory / "audit.jsonl"
+    log.rename(log.with_name("audit.1"))
+    log.mkdir()
+    refused = account_command(daypass.directory, "create", "--account-id", OTHER)
+    assert refused.exit_code == 1
+    assert "could not be recorded" in refused.output
+    assert "AWS_SECRET_ACCESS_KEY" not in refused.output
+    log.rmdir()
+
+
 def test_closing_asks_first(daypass: InProcess) -> None:
     new_account(daypass.directory, OTHER)
     assert account_command(daypass.directory, "close", OTHER, stdin="n\n").exit_code == 1

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from daypass.commands.account_policy import policy
-from daypass.commands.account_store import check_account_id, data_option, json_option, refuse, run
-from daypass.names import Secret
+from daypass.commands.account_store import check_account_id, data_option, json_option, record, refuse, run
+from daypass.names import Secret, root_arn
 from daypass.service.ports import DirectoryError
 from daypass.store import Store
 from daypass.store.data_directory import SECRET_BYTES, random_account_id
@@ -51,6 +51,7 @@ def create(data: Path, account_id: str | None, name: str | None, as_json: bool) 
             key = await store.directory.open_account(chosen, now, name=name, root_secret=secret)
         except DirectoryError:
             refuse(f"there is an account {chosen} already")
+        record(store, now, "CreateAccount", root_arn(chosen))
         return chosen, key.access_key_id, secret
 
     made, access_key_id, secret = run(data, work)
@@ -106,6 +107,7 @@ def close(account_id: str, data: Path, yes: bool) -> None:
             await store.directory.close_account(account_id, now)
         except DirectoryError:
             refuse(f"there is no account {account_id}, or it is the management account, which stays open")
+        record(store, now, "CloseAccount", root_arn(account_id))
 
     run(data, work)
     click.echo(f"Closed account {account_id}.")

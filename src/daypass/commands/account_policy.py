@@ -13,7 +13,7 @@ from typing import Final, TextIO
 import click
 
 from daypass import limits
-from daypass.commands.account_store import check_account_id, data_option, json_option, refuse, run
+from daypass.commands.account_store import check_account_id, data_option, json_option, record, refuse, run
 from daypass.policy import Policy, PolicyError, PolicyKind
 from daypass.service.ports import ControlPolicyRecord, DirectoryError, LimitReached
 from daypass.store import Store
@@ -75,6 +75,7 @@ def attach(
             await store.directory.attach_control_policy(name, policy_kind, text, now, account_id=account_id)
         except DirectoryError as error:
             refuse(_why(error, name))
+        record(store, now, "AttachControlPolicy", f"{name} to {account_id or _ALL}")
         return await store.directory.list_control_policies()
 
     records = run(data, work)
@@ -98,6 +99,7 @@ def detach(name: str, data: Path) -> None:
             await store.directory.detach_control_policy(name)
         except DirectoryError:
             refuse(f"there is no control policy `{name}`")
+        record(store, now, "DetachControlPolicy", name)
 
     run(data, work)
     click.echo(f"Detached {name}.")
