@@ -60,8 +60,10 @@ class FormBody:
         self._file_length = file_length
 
     def usual_file_length(self, content_length: int) -> int:
-        """Of the file, if nothing comes after it but the boundary that closes the form. Asked when the file is
-        reached, with the length of the whole body."""
+        """Of what is still to come of the file, if nothing comes after it but the boundary that closes the form. Asked
+        when the file is reached, with the length of the whole body."""
+        if self._file_ended:
+            return 0
         before = self._received - len(self._buffer)
         return content_length - before - len(self._delimiter) - len(b"--\r\n")
 
