@@ -281,6 +281,9 @@ class Authenticator:
         kept = self._signing_keys.get(scope)
         if kept is not None and (kept[0] is secret or kept[0] == secret):
             sigv4.verify(request, claim, payload_hash, kept[1])
+            if kept[0] is not secret:
+                # It was read from the store anew: the next comparison is one of identity again.
+                self._signing_keys.keep(scope, (secret, kept[1]))
             return kept[1]
         signing_key = sigv4.signing_key(secret, claim.date, claim.region, claim.service)
         sigv4.verify(request, claim, payload_hash, signing_key)
