@@ -108,6 +108,11 @@ def test_what_a_document_says_is_a_condition_key() -> None:
     assert context("PUT", "/bucket/k?legal-hold", document=hold)["s3:object-lock-legal-hold"] == "ON"
 
 
+def test_an_exchange_does_not_show_what_was_sent_with_it() -> None:
+    sent = exchange("PUT", "/bucket/k?legal-hold", document=b"<LegalHold><Status>ON</Status></LegalHold>")
+    assert repr(sent) == "S3Exchange(id S3Call(PutObjectLegalHold 'bucket' 'k'))"
+
+
 # ---- condition keys ----------------------------------------------------------------------------------------
 
 

@@ -170,6 +170,11 @@ def test_a_checksum_with_a_get_is_of_its_empty_body_or_refused() -> None:
         assert refusal("GET", "/bucket/key", {name: "AAAAAA=="}) == ("NotImplemented", 501)
 
 
+def test_a_call_does_not_show_what_was_sent_with_it() -> None:
+    key = {"x-amz-server-side-encryption-customer-key": "c2VjcmV0"}
+    assert repr(read("GET", "/bucket/key?versionId=c2VjcmV0", key)) == "S3Call(GetObject 'bucket' 'key')"
+
+
 def test_a_header_given_twice_is_refused() -> None:
     twice = request("PUT", "/bucket/key")
     headers = ((b"x-amz-storage-class", b"STANDARD"), (b"x-amz-storage-class", b"GLACIER"))

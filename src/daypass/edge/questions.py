@@ -9,7 +9,7 @@ Source: S3 API Reference, CopyObject ("Permissions"); S3 User Guide, "Categorizi
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from daypass.edge.backends import Backends
 from daypass.edge.object_tags import ObjectTags

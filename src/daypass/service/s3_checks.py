@@ -10,10 +10,13 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from daypass import limits
 from daypass.errors import ServiceError
@@ -37,10 +40,10 @@ _EXISTING_TAG: Final = "s3:existingobjecttag/"
 _TAGGING: Final = "x-amz-tagging"
 _COPY_SOURCE: Final = "x-amz-copy-source"
 _RETAIN_UNTIL: Final = "x-amz-object-lock-retain-until-date"
+_NOTHING: Final[Mapping[str, ContextValue]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class S3Exchange:
+class S3Exchange(msgspec.Struct, frozen=True):
     """One authenticated S3 call.
 
     claim: what its signature claimed; None if it bears none.
@@ -64,9 +67,13 @@ class S3Exchange:
     root: Element | None = None
     source: CopySource | None = None
     source_bucket: Bucket | None = None
-    learned: Mapping[str, ContextValue] = field(default_factory=dict)
-    source_learned: Mapping[str, ContextValue] = field(default_factory=dict)
+    learned: Mapping[str, ContextValue] = _NOTHING
+    source_learned: Mapping[str, ContextValue] = _NOTHING
     without_tags: bool = False
+
+    def __repr__(self) -> str:
+        """What was sent stays out: a token, a key or a policy may be among it."""
+        return f"S3Exchange({self.request_id} {self.call!r})"
 
     @property
     def bucket_name(self) -> str:

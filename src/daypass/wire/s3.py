@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import Final, Literal
 from urllib.parse import quote
 
+import msgspec
+
 from daypass.wire import checksums, model
 from daypass.wire.http import RawRequest
 from daypass.wire.model import Operation
@@ -101,8 +103,7 @@ _CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
 
 
-@dataclass(frozen=True, slots=True)
-class S3Call:
+class S3Call(msgspec.Struct, frozen=True):
     """One operation asked for, nothing about the caller in it.
 
     target: what the address names: the service, a bucket or an object.
@@ -118,6 +119,10 @@ class S3Call:
     key: str | None
     query: Mapping[str, str]
     headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Headers and query stay out: a customer's encryption key may be among them."""
+        return f"S3Call({self.operation.name} {self.bucket!r} {self.key!r})"
 
 
 @dataclass(frozen=True, slots=True)
