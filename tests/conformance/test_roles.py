@@ -298,8 +298,8 @@ async def test_those_who_use_a_policy_are_listed_by_kind_and_name_page_by_page(e
             await directory.attach_policy(entity.entity_id, arn)
 
         async def names(**how: Any) -> list[str]:
-            how = {"entities": ALL, "limit": 10} | how
-            return [holder.name for holder in await directory.list_policy_holders(ACCOUNT, arn, **how)]
+            asked: dict[str, Any] = {"entities": ALL, "limit": 10} | how
+            return [holder.name for holder in await directory.list_policy_holders(ACCOUNT, arn, **asked)]
 
         assert await names() == [bounded.name, "b", "c", "a"]
         assert await names(usage=Usage.PERMISSIONS_POLICY) == ["b", "c", "a"]
