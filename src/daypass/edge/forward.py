@@ -111,7 +111,9 @@ class Forwarder:
         A small one is awaited whole and leaves in one piece, and nobody need watch whether its client stays."""
         length = response.header(b"content-length") or ""
         if length.isdecimal() and len(length) < 7 and int(length) <= limits.ANSWER_AT_ONCE_BYTES:
-            content = await response.read(int(length) + 1)  # one more, so that its end is seen
+            content = response.whole_body()
+            if content is None:
+                content = await response.read(int(length) + 1)  # one more, so that its end is seen
             if len(content) != int(length):
                 raise UpstreamFailure("the answer broke off", reached=True)
             await client.answer(status, headers, content)
