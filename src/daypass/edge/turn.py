@@ -75,6 +75,7 @@ class Turn:
         self._asked: deque[Asked] = deque()
         self._ready: list[tuple[Prepared, Asked]] = []
         self._number = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_begun = False
 
     def is_meant(self, host: bytes) -> bool:
@@ -89,19 +90,25 @@ class Turn:
             self._begin(tasks)
 
     def _begin(self, tasks: set[asyncio.Task[None]]) -> None:
-        task = asyncio.get_running_loop().create_task(self._work(tasks))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        """Both are called in the loop's next round, the task first: `_end` finds it waiting, or through."""
+        loop = self._loop = self._loop or asyncio.get_running_loop()  # asking costs a system call
+        tasks.add(loop.create_task(self._work(loop, tasks)))
+        loop.call_soon(self._end, tasks)
 
-    async def _work(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _work(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         """One request after the other. The first that has to wait is this task's last; `_end` begins another."""
         number = self._number
-        asyncio.get_running_loop().call_soon(self._end, tasks)  # when this task waits, or is through
-        for _ in range(limits.TURN_REQUESTS):
-            if not self._asked or self._number != number:
-                break
-            await self._prepare(self._asked.popleft())
-        self._give()
+        try:
+            for _ in range(limits.TURN_REQUESTS):
+                if not self._asked or self._number != number:
+                    break
+                await self._prepare(self._asked.popleft())
+            self._give()
+        finally:
+            # Not by a callback of the task, which would take the loop round once more.
+            task = asyncio.current_task(loop)
+            if task is not None:
+                tasks.discard(task)
 
     def _end(self, tasks: set[asyncio.Task[None]]) -> None:
         self._number += 1
