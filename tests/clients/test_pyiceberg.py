@@ -48,6 +48,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory, swift_backend: Backend) -> I
                 "ROUND_STORE": swift_backend.endpoint,
                 "ROUND_SIGNER": daypass.url,
                 "ROUND_TOKEN": json.loads(answer.body)["token"],
+                # Its threads share the hook that signs, and now and then one sends a request that is not signed at all.
+                "PYICEBERG_MAX_WORKERS": "1",
             }
         )
 
