@@ -29,18 +29,18 @@ def aws(daypass: Daypass, *arguments: str, keys: Keys | None = None) -> Any:
 
 
 def test_a_group_with_a_policy_of_awss_lets_its_members_in(daypass: Daypass) -> None:
-    keys, group = daypass.new_user("cli-member"), ("--group-name", "cli-readers")
+    keys, group = daypass.new_user("cli-reader"), ("--group-name", "cli-readers")
     aws(daypass, "iam", "create-group", *group, "--path", "/teams/")
-    aws(daypass, "iam", "add-user-to-group", *group, "--user-name", "cli-member")
+    aws(daypass, "iam", "add-user-to-group", *group, "--user-name", "cli-reader")
     aws(daypass, "iam", "attach-group-policy", *group, "--policy-arn", READ)
     assert aws(daypass, "iam", "list-users", keys=keys)["Users"]
     found = aws(daypass, "iam", "get-group", *group)
-    assert [member["UserName"] for member in found["Users"]] == ["cli-member"]
+    assert [member["UserName"] for member in found["Users"]] == ["cli-reader"]
     assert found["Group"]["Arn"].endswith(":group/teams/cli-readers")
     attached = aws(daypass, "iam", "list-attached-group-policies", *group)["AttachedPolicies"]
     assert attached == [{"PolicyName": "IAMReadOnlyAccess", "PolicyArn": READ}]
     used = aws(daypass, "iam", "get-access-key-last-used", "--access-key-id", keys.access_key_id)
-    assert (used["UserName"], used["AccessKeyLastUsed"]["ServiceName"]) == ("cli-member", "iam")
+    assert (used["UserName"], used["AccessKeyLastUsed"]["ServiceName"]) == ("cli-reader", "iam")
 
 
 def test_the_qr_code_of_a_device_is_written_to_a_file(daypass: Daypass, tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def test_hop_by_hop_headers_end_here(server: Daypass, record: RecordingBackend) 
         server, whole([*lines, "X-Secret: 1", "Cookie: a=b", "X-Forwarded-For: 10.0.0.1", "Content-Length: 5"], OBJECT)
     )
     assert answer.startswith(b"HTTP/1.1 200"), answer
-    (request,) = record.requests
+    # One that the test before broke off may be recorded as late as this.
+    (request,) = [request for request in record.requests if request.complete]
     for name in ("connection", "te", "proxy-authorization", "x-secret", "cookie", "x-forwarded-for", "keep-alive"):
         assert name not in request.headers
 
@@ -164,4 +165,4 @@ def test_two_honest_requests_on_one_connection_are_two(server: Daypass, record: 
     one, two = (whole([*head(server, key=key), "Content-Length: 5"], OBJECT) for key in ("one", "two"))
     answer = said(server, one + two)
     assert answer.count(b"HTTP/1.1 200") == 2
-    assert [request.target for request in record.requests] == ["/smuggled/one", "/smuggled/two"]
+    assert [request.target for request in record.requests if request.complete] == ["/smuggled/one", "/smuggled/two"]
