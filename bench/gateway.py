@@ -3,7 +3,8 @@
     python bench/gateway.py [--rounds 3] [--seconds 1.5] [--transfers 3] [--json FILE]
 
 The backend is nginx with static files (Debian: nginx-core), the fastest there is, on the load's core; the gateway (one
-worker, audit on, an IAM user with an identity policy) and the proxy are on the other. Rounds alternate between them:
+worker, audit on, an IAM user with an identity policy) and the proxy are on the other, and so are nginx and the
+authorizer of `auth_request`, configured as docs/authorizer.md shows. Rounds alternate between them:
 GET and PUT of 1 KiB at 1 and 32 connections, and one 64 MiB object each way. Every request to the gateway is signed;
 medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing. With --swift,
 ten multipart uploads of 16 MiB at a time go to OpenStack Swift as well, by boto3, directly and through the gateway.
@@ -45,16 +46,24 @@ PARTS: Final = 2
 PART_BYTES: Final = 8 * 1024**2
 GOAL_CPU_US: Final = 250.0  # of the gateway for a small request, at most
 GOAL_SHARE: Final = 0.6  # of proxy_pass's throughput with a large object, at least
+GOAL_FRONT_SHARE: Final = 0.95  # the same, of nginx with auth_request
+GOAL_FRONT_REQUESTS: Final = 10_000  # small requests a second through nginx with auth_request, at least
+SERVERS: Final = ("direct", "proxy_pass", "gateway", "auth_request")
 _BENCH: Final = Path(__file__).parent
 _BUCKET: Final = "benchmark-files"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked, and whether it wants signatures."""
+    """What is asked, and whether it wants signatures. asks: the server that it asks in turn, whose CPU counts too."""
 
     server: Server
     keys: Keys | None
+    asks: Server | None = None
+
+    def cpu_seconds(self) -> float:
+        """Of the server that is asked in turn, so far."""
+        return 0.0 if self.asks is None else usage(self.asks.process.pid).cpu_seconds
 
 
 def main() -> None:
@@ -100,9 +109,17 @@ def _running(scratch: Path) -> Iterator[dict[str, Target]]:
         running.append(static := nginx.start_static(scratch / "static", files, servers.LOAD_CORE))
         running.append(proxy := nginx.start_proxy(scratch / "proxy", static.port))
         _adopt(data)
-        running.append(gateway := servers.start_daypass(data, scratch, _backend(static)))
+        socket = scratch / "authorizer.sock"
+        environment = {**_backend(static), "DAYPASS_AUTHORIZER_LISTEN": f"unix:{socket}"}
+        running.append(gateway := servers.start_daypass(data, scratch, environment))
+        running.append(front := nginx.start_front(scratch / "front", static.port, gateway.port, socket))
         keys = servers.make_user(gateway, data.root)
-        yield {"direct": Target(static, None), "proxy_pass": Target(proxy, None), "gateway": Target(gateway, keys)}
+        yield {
+            "direct": Target(static, None),
+            "proxy_pass": Target(proxy, None),
+            "gateway": Target(gateway, keys),
+            "auth_request": Target(front, keys, gateway),
+        }
     finally:
         for server in reversed(running):
             server.stop()
@@ -134,7 +151,9 @@ def _small(scratch: Path, targets: dict[str, Target], rounds: int, seconds: floa
         for method in ("GET", "PUT"):
             for connections in CONNECTIONS:
                 for name, target in targets.items():
+                    before = target.cpu_seconds()
                     one = _load(target.server, scratch / f"{name}-{method}", connections, seconds)
+                    one["cpu_seconds"] += target.cpu_seconds() - before
                     timed.append({"server": name, "method": method, "connections": connections, **one})
     return timed
 
@@ -195,14 +214,14 @@ def _large(scratch: Path, targets: dict[str, Target], transfers: int) -> list[di
             for name, target in targets.items():
                 head = _head(target, method, "homes/large", declared, length)
                 (scratch / "transfer").write_bytes(head)
-                before = usage(target.server.process.pid)
+                before, asked = usage(target.server.process.pid), target.cpu_seconds()
                 command = [sys.executable, "-m", "support.transfer", "--port", str(target.server.port)]
                 command += ["--requests", str(scratch / "transfer"), "--bytes", str(length)]
                 command += ["--core", str(servers.LOAD_CORE)]
                 finished = subprocess.run(command, cwd=_BENCH, check=False, capture_output=True, text=True)
                 if finished.returncode != 0:
                     raise SystemExit(f"{method} of a large object from {name} failed:\n{finished.stderr}")
-                cpu = usage(target.server.process.pid).since(before).cpu_seconds
+                cpu = usage(target.server.process.pid).since(before).cpu_seconds + target.cpu_seconds() - asked
                 seconds = json.loads(finished.stdout)["seconds"]
                 moved.append({"server": name, "method": method, "seconds": seconds, "cpu_seconds": cpu})
     return moved
@@ -265,11 +284,12 @@ def _uploads(s3: Any, bucket: str) -> float:
 
 
 def _print(timed: list[dict[str, Any]], moved: list[dict[str, Any]], memory: float) -> None:
-    print("1 KiB        conns      req/s   CPU µs  lowest   p50 ms   p99 ms  foreign")
+    print("1 KiB          conns      req/s   CPU µs  lowest   p50 ms   p99 ms  foreign")
     cpu: list[float] = []
+    fronted: list[float] = []
     for method in ("GET", "PUT"):
         for connections in CONNECTIONS:
-            for name in ("direct", "proxy_pass", "gateway"):
+            for name in SERVERS:
                 rounds = [
                     one
                     for one in timed
@@ -278,26 +298,31 @@ def _print(timed: list[dict[str, Any]], moved: list[dict[str, Any]], memory: flo
                 each = [one["cpu_seconds"] / one["requests"] * 1e6 for one in rounds]
                 if name == "gateway":
                     cpu.append(median(each))
+                if name == "auth_request" and connections == max(CONNECTIONS):
+                    fronted.append(median(one["requests"] / one["seconds"] for one in rounds))
                 print(
-                    f"{method} {name:<10} {connections:>3}"
+                    f"{method} {name:<12} {connections:>3}"
                     f" {median(one['requests'] / one['seconds'] for one in rounds):>10,.0f}"
                     f" {median(each):>8.1f} {min(each):>7.1f}"
                     f" {median(one['p50_ms'] for one in rounds):>8.3f} {median(one['p99_ms'] for one in rounds):>8.3f}"
                     f" {median(one['foreign_cores'] for one in rounds):>8.2f}"
                 )
-    print("\n64 MiB             MB/s   CPU s a GB")
+    print("\n64 MiB               MB/s   CPU s a GB")
     speed: dict[tuple[str, str], float] = {}
     for method in ("GET", "PUT"):
-        for name in ("direct", "proxy_pass", "gateway"):
+        for name in SERVERS:
             rounds = [one for one in moved if (one["server"], one["method"]) == (name, method)]
             speed[method, name] = median(LARGE_BYTES / one["seconds"] / 1e6 for one in rounds)
             gigabyte = median(one["cpu_seconds"] for one in rounds) / (LARGE_BYTES / 1e9)
-            print(f"{method} {name:<10} {speed[method, name]:>9,.0f} {gigabyte:>12.2f}")
+            print(f"{method} {name:<12} {speed[method, name]:>9,.0f} {gigabyte:>12.2f}")
     print("foreign: cores that anything else kept busy, the backend with it; it shares the load's core.")
     print(f"\ngateway's CPU a small request, at worst      {max(cpu):>8.0f} µs    ≤ {GOAL_CPU_US:g}")
+    print(f"requests a second through auth_request, at worst {min(fronted):>4,.0f}       ≥ {GOAL_FRONT_REQUESTS:,}")
     for method in ("GET", "PUT"):
         share = speed[method, "gateway"] / speed[method, "proxy_pass"]
         print(f"{method} of 64 MiB ÷ proxy_pass's                 {share:>8.2f}       ≥ {GOAL_SHARE:g}")
+        share = speed[method, "auth_request"] / speed[method, "proxy_pass"]
+        print(f"the same through auth_request                {share:>8.2f}       ≥ {GOAL_FRONT_SHARE:g}")
     print(f"gateway's peak resident MiB                  {memory:>8.1f}")
 
 

@@ -40,6 +40,7 @@ _STATIC: Final = """
     location / {{ dav_methods PUT DELETE; }}
   }}
 """
+_FRONT: Final = Path(__file__).parents[2] / "docs" / "proxies" / "nginx.conf"
 _PROXY: Final = """
   upstream backend {{ server 127.0.0.1:{backend}; keepalive 64; }}
   server {{
@@ -67,6 +68,20 @@ def start_static(directory: Path, files: Path, core: int) -> Server:
 def start_proxy(directory: Path, backend_port: int) -> Server:
     port = free_port()
     return _start("proxy_pass", directory, port, _PROXY.format(port=port, backend=backend_port), SERVER_CORE)
+
+
+def start_front(directory: Path, backend_port: int, gateway_port: int, authorizer: Path) -> Server:
+    """The configuration of the documentation: Daypass decides, nginx carries."""
+    port = free_port()
+    body = _FRONT.read_text()
+    for written, here in (
+        ("127.0.0.1:9000", f"127.0.0.1:{backend_port}"),
+        ("127.0.0.1:8420", f"127.0.0.1:{gateway_port}"),
+        ("unix:/run/daypass/authorizer.sock", f"unix:{authorizer}"),
+        ("127.0.0.1:8080", f"127.0.0.1:{port} backlog=2048"),
+    ):
+        body = body.replace(written, here)
+    return _start("auth_request", directory, port, body, SERVER_CORE)
 
 
 def _start(name: str, directory: Path, port: int, body: str, core: int) -> Server:
