@@ -46,6 +46,9 @@ _ADDED_BY_ENVOY: Final = frozenset(
     }
 )
 
+_NOT_THE_CLIENTS: Final = _SAID_BY_NGINX | _OF_THE_QUESTION
+_NOT_ENVOYS_CLIENTS: Final = _ADDED_BY_ENVOY | _OF_THE_QUESTION
+
 
 class Misconfigured(Exception):
     """What the proxy did not say, or said twice. Its text is one line that says what to set."""
@@ -55,7 +58,7 @@ async def ask_for_nginx(front: Front, scope: Scope, request_id: str, received: d
     """The answer to nginx's question: always 200, with where to send the request and how it is signed there."""
     said = _said(scope["headers"])
     path, _, query = said[_TARGET].partition(b"?")
-    headers = [header for header in scope["headers"] if header[0] not in _SAID_BY_NGINX | _OF_THE_QUESTION]
+    headers = [header for header in scope["headers"] if header[0] not in _NOT_THE_CLIENTS]
     if said[_LENGTH]:
         headers.append((b"content-length", said[_LENGTH]))
     request = RawRequest(
@@ -90,7 +93,7 @@ async def ask_for_envoy(front: Front, scope: Scope, request_id: str, received: d
         method=scope["method"],
         path=path or b"/",
         query=query,
-        headers=tuple(header for header in held if header[0] not in _ADDED_BY_ENVOY | _OF_THE_QUESTION),
+        headers=tuple(header for header in held if header[0] not in _NOT_ENVOYS_CLIENTS),
         body=b"",
         source_ip=_one(held, b"x-envoy-external-address").decode("latin-1"),
         secure=_one(held, b"x-forwarded-proto") == b"https",
