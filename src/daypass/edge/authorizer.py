@@ -13,7 +13,6 @@ Source: the form of a question is Daypass's own; docs/authorizer.md shows it.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import logging
@@ -25,6 +24,7 @@ from daypass import limits
 from daypass.edge.asgi import HEALTH_PATH, Receive, Scope, Send, make_request_id
 from daypass.edge.front import Front
 from daypass.edge.proxies import ENVOY_PREFIX, NGINX_PATH, Misconfigured, ask_for_envoy, ask_for_nginx
+from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
 from daypass.names import Secret
 from daypass.service.decisions import Decider, QuestionError, all_allowed, read_questions
@@ -79,7 +79,7 @@ class DecisionListener:
                 await send({"type": "http.response.body", "body": routed.body})
                 return
             status, answer = await self._answer(scope, receive, request_id)
-        except _ClientGone:
+        except ClientGone:
             return
         except Misconfigured as error:
             _log.error("a proxy in front of S3 is not configured as it must be: %s", error)
@@ -120,7 +120,7 @@ class DecisionListener:
             raise ServiceError("NotFound", 404, f"ask with POST {AUTHORIZE_PATH}")
         if scope["method"] != "POST":
             raise ServiceError("MethodNotAllowed", 405, f"ask with POST {AUTHORIZE_PATH}")
-        body = await _body(receive)
+        body = await whole_body(receive, limits.AUTHORIZE_BODY_BYTES)
         received = self._now()
         questions, is_batch = read_questions(body)
         answers = [await self._decider.answer(question, request_id, received) for question in questions]
@@ -134,29 +134,6 @@ class DecisionListener:
         given = [value for name, value in scope["headers"] if name == TOKEN_HEADER]
         if len(given) != 1 or not hmac.compare_digest(given[0], self._token.reveal().encode()):
             raise ServiceError("AccessDenied", 403, f"the header {TOKEN_HEADER.decode()} is missing or wrong")
-
-
-class _ClientGone(Exception):
-    """The asker closed the connection before its question was whole."""
-
-
-async def _body(receive: Receive) -> bytes:
-    """Raises ServiceError: 413 over limits.AUTHORIZE_BODY_BYTES, 408 not here within limits.API_BODY_SECONDS."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.API_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _ClientGone
-                body += message.get("body", b"")
-                if len(body) > limits.AUTHORIZE_BODY_BYTES:
-                    text = f"a question has at most {limits.AUTHORIZE_BODY_BYTES} bytes"
-                    raise ServiceError("RequestEntityTooLarge", 413, text)
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise ServiceError("RequestTimeout", 408, "The question was not received in time.") from None
 
 
 def _error(code: str, message: str, request_id: str) -> dict[str, Any]:

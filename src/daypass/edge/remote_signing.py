@@ -15,7 +15,6 @@ Source: Apache Iceberg, "S3 Signer API" (s3-signer-open-api.yaml).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from daypass import limits
 from daypass.edge.asgi import Receive, Scope, Send, make_request_id
 from daypass.edge.backends import Backends
 from daypass.edge.upstream import UpstreamRequest
+from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import Caller
@@ -114,7 +114,7 @@ class RemoteSigning:
         request_id = make_request_id(self._entropy.bytes(16))
         try:
             status, answer = 200, await self._answer(scope, receive, request_id)
-        except _ClientGone:
+        except ClientGone:
             return
         except SignInRefused:
             status, answer = 401, _error("NotAuthorizedException", "The credentials or the token are not good.", 401)
@@ -137,7 +137,7 @@ class RemoteSigning:
         if scope["method"] != "POST":
             raise ServiceError("MethodNotAllowed", 405, "Ask with POST.")
         request = _request(scope, self._now())
-        body = await _body(receive)
+        body = await whole_body(receive, limits.SIGNIN_BODY_BYTES)
         if scope["path"] == TOKEN_PATH:
             form = dict(parse_qsl(body.decode("latin-1"), max_num_fields=8))
             token, expires = await self._sign_in.signer_token(form.get("Session", ""), request, request_id)
@@ -185,10 +185,6 @@ class RemoteSigning:
         add = {name.decode(): [value.decode()] for name, value in names[1:] if name.decode() not in shown}
         add["authorization"] = [authorization.decode()]
         return {"uri": f"{parts.scheme}://{parts.netloc}{target.decode('ascii')}", "headers": add}
-
-
-class _ClientGone(Exception):
-    """The client closed the connection before its request was whole."""
 
 
 def _wanted(asked: SignRequest, request: RawRequest) -> RawRequest:
@@ -243,23 +239,6 @@ def _request(scope: Mapping[str, Any], received: datetime) -> RawRequest:
         scope["scheme"] == "https",
         received,
     )
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.API_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _ClientGone
-                body += message.get("body", b"")
-                if len(body) > limits.SIGNIN_BODY_BYTES:
-                    raise ServiceError("RequestEntityTooLarge", 413, "The request is too large.")
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise ServiceError("RequestTimeout", 408, "The request was not received in time.") from None
 
 
 def _error(code: str, message: str, status: int) -> dict[str, Any]:

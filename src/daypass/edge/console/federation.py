@@ -8,7 +8,6 @@ Source: IAM User Guide, "Enable custom identity broker access to the AWS console
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from daypass import limits
 from daypass.edge.asgi import Receive, Scope, Send, make_request_id
 from daypass.edge.console import page
+from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
 from daypass.service.authorize import Authorizer
 from daypass.service.ports import Entropy
@@ -60,7 +60,7 @@ class Console:
         request_id = make_request_id(self._entropy.bytes(16))
         try:
             answer = await self._answer(scope, receive, request_id)
-        except _ClientGone:
+        except ClientGone:
             return
         except SignInRefused:
             answer = page.refused()
@@ -119,10 +119,6 @@ class Console:
         return await page.console(session, self._authorizer, request, asked)
 
 
-class _ClientGone(Exception):
-    """The client closed the connection before its form was whole."""
-
-
 def _log_out(form: Mapping[str, str], request: RawRequest) -> RawResponse:
     destination = _destination(form.get("redirect_uri", CONSOLE_PATH), request)
     return RawResponse(302, ((b"location", destination), *_cookies("", 0, request)), b"")
@@ -142,29 +138,12 @@ async def _form(scope: Scope, receive: Receive) -> dict[str, str]:
     """Query and body together; of a parameter given twice the first counts. Raises SignInRefused."""
     text = scope["query_string"].decode("latin-1")
     if scope["method"] == "POST":
-        text += "&" + (await _body(receive)).decode("latin-1")
+        text += "&" + (await whole_body(receive, limits.SIGNIN_BODY_BYTES)).decode("latin-1")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=64, errors="strict")
     except ValueError:
         raise SignInRefused from None
     return dict(reversed(pairs))
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.API_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _ClientGone
-                body += message.get("body", b"")
-                if len(body) > limits.SIGNIN_BODY_BYTES:
-                    raise ServiceError("RequestEntityTooLarge", 413, "The form is too large.")
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise ServiceError("RequestTimeout", 408, "The form was not received in time.") from None
 
 
 def _request(scope: Mapping[str, Any], received: datetime) -> RawRequest:
