@@ -148,7 +148,6 @@ class Identities(Transactions):
             row.created,
             policy,
             row.public_access_block,
-            row.ownership,
             row.cors,
         )
 

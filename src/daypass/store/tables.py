@@ -330,7 +330,6 @@ buckets = Table(
     Column("created", Moment, nullable=False),
     Column("policy", Text, nullable=True),
     Column("public_access_block", Text, nullable=True),
-    Column("ownership", Text, nullable=True),
     Column("cors", Text, nullable=True),
 )
 

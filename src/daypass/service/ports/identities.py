@@ -142,7 +142,7 @@ class ManagedPolicy:
 class Bucket:
     """A bucket's ownership and policy. policy: compiled; None if it has none.
 
-    public_access_block, ownership, cors: the documents of those sub-resources as stored; None if it has none.
+    public_access_block, cors: the documents of those sub-resources as stored; None if it has none.
     """
 
     name: str
@@ -151,7 +151,6 @@ class Bucket:
     created: datetime
     policy: Policy | None
     public_access_block: str | None = None
-    ownership: str | None = None
     cors: str | None = None
 
 

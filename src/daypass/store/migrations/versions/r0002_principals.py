@@ -34,7 +34,7 @@ def _columns() -> None:
     )
     op.add_column("users", sa.Column("boundary", sa.Text, nullable=True))
     op.create_index("ix_users_boundary", "users", ["boundary"])
-    for document in ("public_access_block", "ownership", "cors"):
+    for document in ("public_access_block", "cors"):
         op.add_column("buckets", sa.Column(document, sa.Text, nullable=True))
 
 
