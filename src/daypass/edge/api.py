@@ -18,18 +18,18 @@ from hashlib import sha256
 from typing import Any, Final
 
 import falcon.uri  # noqa: F401  the form decoder, which wire.query imports when it first decodes: here, not in a request
-import msgspec
 
 from daypass import limits
+from daypass.edge.trail import Prepared, Trail
 from daypass.errors import ServiceError, internal_failure, service_unavailable
-from daypass.policy import Decision, Outcome
+from daypass.policy import Outcome
 from daypass.policy import Request as Question
 from daypass.service import authorization_messages
 from daypass.service.actions import Action, Check, Exchange, Ports, UnsignedAction, UnsignedExchange
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer, denied, unauthorized
-from daypass.service.caller import ANONYMOUS, Anonymous, Caller
-from daypass.service.ports import AuditLog, AuditRecord
+from daypass.service.caller import ANONYMOUS, Caller
+from daypass.service.ports import AuditLog
 from daypass.wire import query
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.model import Service
@@ -120,7 +120,7 @@ class Api:
         trail = _trail(request, request_id, service, "")
         return self.commit([Prepared(trail, self._refused(error, trail))])[0]
 
-    async def _answer(self, request: RawRequest, claim: Claim | SignatureFault | None, trail: _Trail) -> bytes:
+    async def _answer(self, request: RawRequest, claim: Claim | SignatureFault | None, trail: Trail) -> bytes:
         """The path of a request. Fills the trail as it goes, so that a refusal is audited with what was known."""
         # 1. What is asked: method, content type and form, before anybody is authenticated, as AWS does.
         served = self._service(trail)
@@ -173,7 +173,7 @@ class Api:
         caller: Caller | None,
         request: RawRequest,
         call: query.Call,
-        trail: _Trail,
+        trail: Trail,
     ) -> tuple[Sequence[Check], Perform]:
         """What the action has to be allowed, and what it then does."""
         if isinstance(action, UnsignedAction):
@@ -201,77 +201,20 @@ class Api:
         ports = self._ports
         return authorization_messages.seal(caller, question, policies, ports.key_ring, ports.entropy, request.received)
 
-    def _service(self, trail: _Trail) -> ServedService:
+    def _service(self, trail: Trail) -> ServedService:
         # Another service's name in the scope is refused by authenticate; until then it is spoken to as STS would.
         return self._services.get(trail.service) or self._services["sts"]
 
-    def _refused(self, error: ServiceError, trail: _Trail) -> RawResponse:
+    def _refused(self, error: ServiceError, trail: Trail) -> RawResponse:
         trail.records.append(trail.record(error=error.code))
         namespace = self._service(trail).model.namespace
         body = query.render_error(namespace, error, trail.request_id, trail.wants_json)
         return RawResponse(error.status, _headers(trail, body), body)
 
 
-class _Trail(msgspec.Struct, eq=False):
-    """What is known of a request so far, for the audit record.
-
-    region: of the credential scope; empty if there is none.
-    """
-
-    request: RawRequest
-    request_id: str
-    service: str
-    region: str
-    wants_json: bool
-    records: list[AuditRecord]
-    action: str | None = None
-    caller: Caller | Anonymous | None = None
-    check: Check | None = None
-    decision: Decision | None = None
-    session_access_key_id: str | None = None
-    encoded_message: str = ""
-    federated: Mapping[str, Any] | None = None  # what an unsigned call has proven
-
-    def __repr__(self) -> str:
-        return f"_Trail({self.request_id})"
-
-    def record(self, *, error: str | None) -> AuditRecord:
-        """error: the code answered. A request that no policy was asked about is "Refused" or, if it went on, needed
-        no permission and is "Allowed"."""
-        decision, caller, check = self.decision, self.caller, self.check
-        federated = self.federated or {}
-        if decision is None or (error is not None and decision.outcome is Outcome.ALLOWED):
-            outcome: str = "Allowed" if error is None else "Refused"
-        else:
-            outcome = decision.outcome
-        return AuditRecord(
-            time=self.request.received,
-            request_id=self.request_id,
-            caller_arn=(None if caller is None else caller.principal.arn) or federated.get("provider"),
-            caller_type="unknown" if caller is None else caller.principal.kind,
-            access_key_id=caller.access_key_id if isinstance(caller, Caller) else None,
-            action=check.action if check is not None else f"{self.service}:{self.action or '-'}",
-            resource=None if check is None else check.resource,
-            decision=outcome,
-            decided_by=None if decision is None else decision.decided_by,
-            statements=() if decision is None else tuple(map(str, decision.statements)),
-            error=error,
-            source_ip=self.request.source_ip,
-            session_access_key_id=self.session_access_key_id,
-            subject=federated.get("subject", msgspec.UNSET),
-        )
-
-
-def _trail(request: RawRequest, request_id: str, service: str, region: str) -> _Trail:
+def _trail(request: RawRequest, request_id: str, service: str, region: str) -> Trail:
     wants_json = request.named.get(b"accept") == b"application/json"
-    return _Trail(request, request_id, service, region, wants_json, [])
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """An answer that waits for its records to be written."""
-
-    trail: _Trail
-    response: RawResponse
+    return Trail(request, request_id, service, region, wants_json, [])
 
 
 def _issued(result: Mapping[str, Any]) -> str | None:
@@ -280,21 +223,21 @@ def _issued(result: Mapping[str, Any]) -> str | None:
     return credentials["AccessKeyId"] if credentials else None
 
 
-def _headers(trail: _Trail, body: bytes) -> Headers:
+def _headers(trail: Trail, body: bytes) -> Headers:
     kind, length = _JSON_TYPE if trail.wants_json else _XML_TYPE, (b"Content-Length", b"%d" % len(body))
     if trail.encoded_message:
         return (*_request_id_headers(trail), kind, length, (_ENCODED_MESSAGE, trail.encoded_message.encode("ascii")))
     return (*_request_id_headers(trail), kind, length)
 
 
-def _request_id_headers(trail: _Trail) -> Headers:
+def _request_id_headers(trail: Trail) -> Headers:
     request_id = (b"x-amzn-RequestId", trail.request_id.encode("ascii"))
     if trail.service != "sts":
         return (request_id,)
     return (request_id, (b"x-amz-sts-extended-request-id", _extended_request_id(trail)))
 
 
-def _extended_request_id(trail: _Trail) -> bytes:
+def _extended_request_id(trail: Trail) -> bytes:
     """`1:region:S:epoch milliseconds:R:8 alphanumerics` in base64, as STS answers since late 2025."""
     milliseconds = int(trail.request.received.timestamp() * 1000)
     text = f"1:{trail.region or _NO_REGION}:S:{milliseconds}:R:{trail.request_id[:8]}"

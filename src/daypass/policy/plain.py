@@ -10,12 +10,13 @@ Source: as daypass.policy.document's.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from daypass import limits
 from daypass.policy.document import is_action
+from daypass.policy.plain_form import decode
 from daypass.policy.resource_format import fails_legacy_parsing, resource_fault
 
 # Nothing is wrong with a Resource that begins so, and most do.
@@ -25,19 +26,6 @@ _ACTIONS_CACHED: Final = 1024
 _ACTION_CHARS: Final = 64
 
 
-class _Statement(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    Effect: Literal["Allow", "Deny"]
-    Action: str | list[str]
-    Resource: str | list[str]
-    Sid: str = ""
-
-
-class _Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    Version: Literal["2008-10-17", "2012-10-17"]
-    Statement: _Statement | list[_Statement]
-
-
-_decode: Final = msgspec.json.Decoder(_Document).decode
 _is_action: Final = lru_cache(_ACTIONS_CACHED)(is_action)
 
 
@@ -50,7 +38,7 @@ def is_plain(text: str) -> bool:
     if not text.isascii() or "\\" in text or len(text) > limits.POLICY_DOCUMENT_CHARS:
         return False
     try:
-        document = _decode(text)
+        document = decode(text)
     except msgspec.MsgspecError:
         return False
 

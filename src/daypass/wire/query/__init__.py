@@ -5,8 +5,9 @@ Headers of the answer are the edge's.
 """
 
 from daypass.wire.query.answer import FAULT_NAMESPACE, render_error, render_result
-from daypass.wire.query.form import Dispatched, Form, not_served, operation_of, parse_form
-from daypass.wire.query.parameters import Call, parse_call
+from daypass.wire.query.form import Dispatched, not_served, operation_of, parse_form
+from daypass.wire.query.parameters import parse_call
+from daypass.wire.query.values import Call, Form
 
 __all__ = [
     "FAULT_NAMESPACE",

@@ -10,15 +10,14 @@ MalformedQueryString as observed at AWS IAM.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote_to_bytes
-
-import msgspec
 
 from daypass.errors import ServiceError
 from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.model import Operation, Service
+from daypass.wire.query.values import Form
 
 _ELSEWHERE: Final = b"https://aws.amazon.com/iam"
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
@@ -27,23 +26,6 @@ _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})(..?)?", re.DOTALL)
 _UNSAFE_IN_HEADER: Final = re.compile(rb"[^\x21-\x7e]")
-
-
-class Form(msgspec.Struct, frozen=True):
-    """A decoded form, nothing in it believed yet.
-
-    action: as sent; it may be empty, or of no service.
-    version: None if there is none.
-    parameters: name → its first value, Action and Version among them.
-    """
-
-    action: str
-    version: str | None
-    parameters: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        """The parameters stay out: a token or an assertion may be among them."""
-        return f"Form({self.action!r}, {self.version!r})"
 
 
 class Dispatched(Exception):

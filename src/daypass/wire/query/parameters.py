@@ -18,8 +18,6 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-import msgspec
-
 from daypass import limits
 from daypass.errors import ServiceError, validation_error
 from daypass.wire.model import (
@@ -35,7 +33,8 @@ from daypass.wire.model import (
     StructureShape,
     pattern_of,
 )
-from daypass.wire.query.form import Form, operation_of
+from daypass.wire.query.form import operation_of
+from daypass.wire.query.values import Call, Form
 
 # AWS's IAM stopped echoing values in 2025, its STS still does.
 _ECHOING_SERVICES: Final = frozenset({"sts"})
@@ -48,17 +47,6 @@ Node = dict[str | None, Any]
 Faults = list[str]
 TextReader = Callable[[str, str, Faults], Any]  # text, its path in messages, faults found → value
 NodeReader = Callable[[Node, str, Faults], Any]  # likewise; None: nothing was sent
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One operation with its parameters: nested dict, list, str, int and bool under the model's member names."""
-
-    operation: Operation
-    parameters: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        """The parameters stay out: a token or an assertion may be among them."""
-        return f"Call({self.operation.name})"
 
 
 def parse_call(service: Service, form: Form) -> Call:

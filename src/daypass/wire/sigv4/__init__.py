@@ -8,7 +8,7 @@ Source: IAM User Guide, "Create a signed AWS API request" and "Troubleshoot Sign
 S3 API Reference, "Authenticating requests (AWS Signature Version 4)".
 """
 
-from daypass.wire.sigv4.claim import ALGORITHM, TERMINATOR, Claim, amz_date, read_claim
+from daypass.wire.sigv4.claim import amz_date, read_claim
 from daypass.wire.sigv4.fault import Fault, Location, SignatureFault, shown
 from daypass.wire.sigv4.form import read_form_claim, read_old_form_claim
 from daypass.wire.sigv4.signature import (
@@ -22,6 +22,7 @@ from daypass.wire.sigv4.signature import (
     string_to_sign,
     verify,
 )
+from daypass.wire.sigv4.values import ALGORITHM, TERMINATOR, Claim
 
 __all__ = [
     "ALGORITHM",

@@ -21,15 +21,12 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-
 from daypass import limits
 from daypass.wire.http import Headers, RawRequest
 from daypass.wire.sigv4.fault import Fault, Location, SignatureFault, shown
+from daypass.wire.sigv4.values import ALGORITHM, Claim
 
-ALGORITHM: Final = "AWS4-HMAC-SHA256"
 ALGORITHM_SIGV4A: Final = "AWS4-ECDSA-P256-SHA256"
-TERMINATOR: Final = "aws4_request"
 
 # Two readers of a request that carries one of these twice could believe different ones.
 _SINGLE_HEADERS: Final = frozenset(
@@ -57,38 +54,6 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 # What is kept of parsed texts is bounded in number and in size: anyone can send texts to be parsed.
 _TEXTS_CACHED: Final = 256
 _CACHED_CHARS: Final = 512
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """What a request says of its signature. Nothing in it is proven.
-
-    date, region, service, terminator: the credential scope.
-    amz_date: `YYYYMMDDTHHMMSSZ`, as it enters the string to sign.
-    request_time: the same, aware UTC; it was checked against RawRequest.received.
-    expires_seconds: how long a presigned request is good for; None in a header, or where none was asked for.
-    declared_payload_hash: x-amz-content-sha256 as sent; with S3 in a header never None.
-    algorithm: `AWS` for Signature Version 2, which has no credential scope.
-    """
-
-    location: Location
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    signed_headers: tuple[str, ...]
-    signature: str
-    amz_date: str
-    request_time: datetime
-    expires_seconds: int | None
-    session_token: str | None
-    declared_payload_hash: str | None
-    terminator: str = TERMINATOR
-    algorithm: str = ALGORITHM
-
-    def __repr__(self) -> str:
-        """Token and signature stay out."""
-        scope = f"{self.date}/{self.region}/{self.service}/{self.terminator}"
-        return f"Claim({self.location}, {self.access_key_id}/{scope}, {self.amz_date})"
 
 
 @dataclass(frozen=True, slots=True)

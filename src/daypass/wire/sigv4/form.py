@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from daypass import limits
-from daypass.wire.sigv4.claim import ALGORITHM, Claim, parse_amz_date, split_credential
+from daypass.wire.sigv4.claim import parse_amz_date, split_credential
 from daypass.wire.sigv4.fault import Fault, SignatureFault, shown
+from daypass.wire.sigv4.values import ALGORITHM, Claim
 
 _FIELDS: Final = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})
 _OLD_FIELDS: Final = frozenset({"awsaccesskeyid", "signature"})

@@ -17,8 +17,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from daypass.names import Secret
 from daypass.wire.http import Headers, RawRequest
-from daypass.wire.sigv4.claim import ALGORITHM, TERMINATOR, Claim, amz_date
+from daypass.wire.sigv4.claim import amz_date
 from daypass.wire.sigv4.fault import Fault, SignatureFault, shown
+from daypass.wire.sigv4.values import ALGORITHM, TERMINATOR, Claim
 
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 

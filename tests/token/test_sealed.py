@@ -27,7 +27,7 @@ from daypass.token import (
 )
 from support.values import replace
 
-VECTORS = Path(__file__).parent / "vectors" / "tokens.json"
+VECTORS = Path(__file__).parents[1] / "vectors" / "tokens.json"
 RING = KeyRing({1: bytes(range(32)), 7: b"\x07" * 32}, current=7)
 SALT = bytes(range(100, 124))
 ISSUED = datetime(2026, 9, 30, 8, 43, 17, tzinfo=UTC)
