@@ -352,3 +352,59 @@ async def test_a_root_key_is_held_without_a_user(engine: SqliteEngine) -> None:
         key_id = (await here.directory.create_access_key(ACCOUNT, SECRET, NOW)).access_key_id
         key, account = await cache.access_key(key_id), await cache.account(ACCOUNT)
         assert cache.held(key_id) == (key, account, None)
+
+
+async def test_an_entity_is_held_once_it_was_asked_for_and_while_that_is_fresh(
+    engine: SqliteEngine,
+) -> None:
+    async with two_workers(engine) as (here, _, cache, clock):
+        user_id = await new_user(here)
+        assert (cache.held_user(user_id), cache.held_account(ACCOUNT)) == (None, None)
+        user, account = await cache.user(user_id), await cache.account(ACCOUNT)
+        assert user is not None
+        assert (cache.held_user(user_id), cache.held_account(ACCOUNT)) == (user, account)
+        clock.seconds += limits.FRESHNESS_SECONDS
+        assert (cache.held_user(user_id), cache.held_account(ACCOUNT)) == (None, None)
+        await cache.user(user_id)
+        assert cache.held_user(user_id) is user
+
+
+async def test_what_is_held_of_each_kind_is_what_asking_finds(engine: SqliteEngine) -> None:
+    async with two_workers(engine) as (here, _, cache, clock):
+        trust = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}'
+        role = await here.directory.create_role(
+            ACCOUNT,
+            "reader",
+            path="/",
+            description=None,
+            trust_policy=trust,
+            max_session_seconds=3600,
+            boundary=None,
+            tags={},
+            created=NOW,
+        )
+        await here.directory.create_bucket("held-bucket", ACCOUNT, "us-east-1", NOW)
+        arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        asked = (
+            (cache.held_role, cache.role, role.role_id),
+            (cache.held_bucket, cache.bucket, "held-bucket"),
+            (cache.held_managed_policy, cache.managed_policy, arn),
+        )
+        for held, ask, key in asked:
+            assert held(key) is None, "nobody has asked for it yet"
+            found = await ask(key)
+            assert found is not None
+            assert held(key) is found
+        clock.seconds += limits.FRESHNESS_SECONDS
+        assert [held(key) for held, _, key in asked] == [None, None, None]
+
+
+async def test_an_entity_is_not_held_any_more_after_a_change_to_it(engine: SqliteEngine) -> None:
+    async with two_workers(engine) as (_, there, __, ___):
+        cache = there.identities
+        user_id = await new_user(there)
+        user = await cache.user(user_id)
+        assert user is not None
+        assert cache.held_user(user_id) is user
+        await there.directory.update_user(user_id, path="/elsewhere/")
+        assert cache.held_user(user_id) is None

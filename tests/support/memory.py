@@ -65,6 +65,21 @@ class MemoryIdentities:
         user = self.users.get(key.owner_id)
         return None if user is None and key.owner_id != key.account_id else (key, account, user)
 
+    def held_account(self, account_id: str) -> Account | None:
+        return self.accounts.get(account_id)
+
+    def held_user(self, user_id: str) -> User | None:
+        return self.users.get(user_id)
+
+    def held_role(self, role: str) -> Role | None:
+        return next((found for found in self.roles.values() if role in (found.role_id, found.arn)), None)
+
+    def held_managed_policy(self, arn: str) -> ManagedPolicy | None:
+        return self.managed_policies.get(arn)
+
+    def held_bucket(self, name: str) -> Bucket | None:
+        return self.buckets.get(name)
+
     async def user(self, user_id: str) -> User | None:
         self.reads.append("user")
         return self.users.get(user_id)

@@ -146,6 +146,21 @@ class Cache:
         user = self._users.entries.get(key.owner_id)
         return None if user is None else (key, account, user)
 
+    def held_account(self, account_id: str) -> Account | None:
+        return self._accounts.entries.get(account_id) if self._monotonic() < self._fresh_until else None
+
+    def held_user(self, user_id: str) -> User | None:
+        return self._users.entries.get(user_id) if self._monotonic() < self._fresh_until else None
+
+    def held_role(self, role: str) -> Role | None:
+        return self._roles.entries.get(role) if self._monotonic() < self._fresh_until else None
+
+    def held_managed_policy(self, arn: str) -> ManagedPolicy | None:
+        return self._managed_policies.entries.get(arn) if self._monotonic() < self._fresh_until else None
+
+    def held_bucket(self, name: str) -> Bucket | None:
+        return self._buckets.entries.get(name) if self._monotonic() < self._fresh_until else None
+
     async def user(self, user_id: str) -> User | None:
         return await self._find(self._users, user_id)
 
