@@ -1,8 +1,8 @@
 """Settings: options, environment and TOML file → one frozen Settings, read once. Nothing else reads either.
 
 A value comes from the first of: the command's option, the environment variable DAYPASS_…, the file
-(DAYPASS_CONFIG, else daypass.toml in the data directory), the default. Each option has all three names:
-`--s3-backend`, `DAYPASS_S3_BACKEND`, `s3_backend`.
+(--config, DAYPASS_CONFIG, else daypass.toml in the data directory), the default. What there is to set is the table
+of daypass.settings: each has all three names, `--s3-backend`, `DAYPASS_S3_BACKEND`, `s3_backend`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 
 from daypass import limits
 from daypass.names import Secret, is_account_id
+from daypass.settings import DEFAULT_LISTEN, PREFIX, SETTINGS
 from daypass.wire.origin import origin_of
 
-DEFAULT_LISTEN: Final = "127.0.0.1:8420"
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PREFIX: Final = "DAYPASS_"
 
 
 class SettingsError(Exception):
@@ -117,34 +116,11 @@ class Settings:
 
 _BACKENDS: Final = "backend"  # [[backend]] of the file, one for each of several
 
-_NAMES: Final = (
-    "data",
-    "listen",
-    "workers",
-    "regions",
-    "s3_backend",
-    "s3_backend_access_key_id",
-    "s3_backend_secret_access_key",
-    "s3_backend_region",
-    "s3_backend_keeps_dots",
-    "s3_backend_takes_trailers",
-    "s3_domains",
-    "s3_signature_version_2",
-    "s3_adopt",
-    "trusted_proxies",
-    "authorizer_listen",
-    "authorizer_token",
-    "oidc_allowed_issuers",
-    "oidc_ca_bundle",
-    "saml_recipients",
-    "public_url",
-)
-
 
 def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """The settings in force.
 
-    options: by setting name, None where the option was not given.
+    options: by setting name, None where the option was not given; and `config`, the file.
     environment: the process's own if None.
 
     Raises:
@@ -152,11 +128,14 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
     """
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in (options or {}).items() if value is not None}
+    for name, value in given.items():
+        if value == "":  # In the environment, where workers read it, it would be as if it was not given.
+            raise SettingsError(f"--{name.replace('_', '-')} has no value; write one, or leave the option out")
     from_environment = {
-        name: environment[_PREFIX + name.upper()] for name in _NAMES if environment.get(_PREFIX + name.upper())
+        name: environment[setting.variable] for name, setting in SETTINGS.items() if environment.get(setting.variable)
     }
     data = given.get("data", from_environment.get("data"))
-    from_file = _read_file(environment.get("DAYPASS_CONFIG"), data)
+    from_file = _read_file(given.pop("config", None) or environment.get("DAYPASS_CONFIG"), data)
     values: dict[str, Any] = {**from_file, **from_environment, **given}
     if not values.get("data"):
         raise SettingsError("no data directory: pass --data DIR or set DAYPASS_DATA")
@@ -181,7 +160,7 @@ def export(options: Mapping[str, Any]) -> None:
     """Puts the options given into the environment, where worker processes load their settings from."""
     for name, value in options.items():
         if value is not None:
-            os.environ[_PREFIX + name.upper()] = str(value)
+            os.environ[PREFIX + name.upper()] = str(value)
 
 
 def _read_file(named: str | None, data: Any) -> dict[str, Any]:
@@ -194,9 +173,9 @@ def _read_file(named: str | None, data: Any) -> dict[str, Any]:
         raise SettingsError(f"the configuration file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration file {path} is not TOML: {error}") from None
-    unknown = sorted(set(values) - {*_NAMES, _BACKENDS})
+    unknown = sorted(set(values) - {*SETTINGS, _BACKENDS})
     if unknown:
-        raise SettingsError(f"{path}: unknown setting `{unknown[0]}`; known are {', '.join(_NAMES)}")
+        raise SettingsError(f"{path}: unknown setting `{unknown[0]}`; known are {', '.join(SETTINGS)}")
     return values
 
 

@@ -17,35 +17,61 @@ from uvicorn.supervisors import Multiprocess
 
 from daypass import config
 from daypass.config import AuthorizerListener, Settings, SettingsError
+from daypass.settings import GROUPS, SETTINGS, Kind, Setting
 from daypass.store import StoreError, open_store
 
 _GRACE_SECONDS = 30  # for requests in flight when told to stop
 _BACKLOG = 2048  # connections that wait to be accepted
 
 
-@click.command(short_help="Serve STS, IAM and the S3 gateway on one port.")
-@click.option("--data", metavar="DIR", help="The directory that `daypass init` made.  [DAYPASS_DATA]")
-@click.option(
-    "--listen", metavar="HOST:PORT", help=f"Where to listen; default {config.DEFAULT_LISTEN}.  [DAYPASS_LISTEN]"
-)
-@click.option("--workers", metavar="N", type=int, help="Worker processes; default 1.  [DAYPASS_WORKERS]")
-@click.option("--s3-backend", metavar="URL", help="The S3-compatible store behind the gateway.  [DAYPASS_S3_BACKEND]")
-@click.option(
-    "--authorizer-listen",
-    metavar="WHERE",
-    help="Answer questions about decisions here: unix:/PATH, or a loopback HOST:PORT with DAYPASS_AUTHORIZER_TOKEN."
-    "  [DAYPASS_AUTHORIZER_LISTEN]",
-)
-@click.option("--regions", metavar="LIST", help="Valid regions, by comma; default any.  [DAYPASS_REGIONS]")
+class _Serve(click.Command):
+    """Has an option for each setting that is no secret, and tells of them in their groups."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.params = [_option(setting) for setting in SETTINGS.values() if setting.kind is not Kind.SECRET]
+        self.params.append(
+            click.Option(
+                ["--config"], metavar="FILE", help="Settings, as TOML. Default: daypass.toml in DIR.  [DAYPASS_CONFIG]"
+            )
+        )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                rows = [records.pop(setting.name, None) or _without_option(setting) for setting in group]
+                formatter.write_dl(rows)
+        with formatter.section("Other"):
+            formatter.write_dl([row for row in records.values() if row is not None])
+
+
+def _without_option(setting: Setting) -> tuple[str, str]:
+    return setting.variable, f"{setting.help}  [environment or file]"
+
+
+def _option(setting: Setting) -> click.Option:
+    text = f"{setting.help}  [{setting.variable}]"
+    if setting.kind is Kind.FLAG:
+        return click.Option([f"{setting.option}/--no-{setting.option[2:]}"], default=None, help=text)
+    return click.Option([setting.option], metavar=setting.value, help=text)
+
+
+@click.command(cls=_Serve, short_help="Serve STS, IAM and the S3 gateway on one port.")
 def serve(**options: Any) -> None:
     """Serve STS, IAM and the S3 gateway on one port.
 
     A client needs nothing but AWS_ENDPOINT_URL=http://HOST:PORT and its keys. `GET /_daypass/health` answers 200
     when Daypass is ready.
 
-    The S3 backend's own keys come from DAYPASS_S3_BACKEND_ACCESS_KEY_ID and DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY,
-    its region from DAYPASS_S3_BACKEND_REGION. Every setting can also stand in daypass.toml in the data directory
-    (or the file that DAYPASS_CONFIG names), as `listen = "127.0.0.1:8420"`, `s3_backend = "http://…"` and so on.
+    \b
+    A setting can be written in three ways; the first of them counts:
+      the option                         --s3-backend http://127.0.0.1:9000
+      the environment variable           DAYPASS_S3_BACKEND=http://127.0.0.1:9000
+      a line of DIR/daypass.toml         s3_backend = "http://127.0.0.1:9000"
+
+    Secrets have no option, because everybody on a machine can see its processes' arguments. A LIST has commas or
+    spaces between its items; in the file it is one. Several stores are one [[backend]] each, in the file.
     """
     try:
         settings = config.load(options)
