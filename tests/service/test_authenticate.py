@@ -647,3 +647,59 @@ def test_a_session_that_was_dropped_is_opened_again(world: World) -> None:
     world.authenticator._sessions = _Recent(1)
     for each in (*sessions, *sessions):
         assert world.caller(header_signed(each, "s3")).access_key_id == each.access_key_id
+
+
+def held(world: World, request: RawRequest) -> Caller | None:
+    """The caller, where nobody has to be waited for."""
+    claim = sigv4.read_claim(request)
+    assert claim is not None
+    return world.authenticator.held(request, claim, payload_hash(request))
+
+
+def everybody(world: World) -> list[Credentials]:
+    role = world.identities.add_role(ACCOUNT, "Reader")
+    return [
+        world.alice_key,
+        world.root_key,
+        world.session(),
+        world.session(ACCOUNT),
+        world.session(role.role_id, kind=ROLE_SESSION, name="jan"),
+    ]
+
+
+def test_a_caller_is_held_once_it_was_found_and_is_then_the_same(world: World) -> None:
+    for each in everybody(world):
+        assert held(world, header_signed(each, "s3")) is None
+        found = world.caller(header_signed(each, "s3"))
+        assert held(world, header_signed(each, "s3")) is found
+
+
+def test_a_caller_of_whom_anything_has_changed_is_not_held(world: World) -> None:
+    callers = everybody(world)
+    for each in callers:
+        world.caller(header_signed(each, "s3"))
+    identities = world.identities
+    identities.users = {key: replace(user) for key, user in identities.users.items()}
+    identities.roles = {key: replace(role) for key, role in identities.roles.items()}
+    assert [held(world, header_signed(each, "s3")) is None for each in callers] == [True, False, True, False, True]
+    for each in callers:
+        world.caller(header_signed(each, "s3"))
+    identities.accounts = {key: replace(account, closed=AT) for key, account in identities.accounts.items()}
+    assert [held(world, header_signed(each, "s3")) for each in callers] == [None] * len(callers)
+
+
+def test_a_session_is_held_beside_its_own_key_alone_and_until_it_is_over(world: World) -> None:
+    session, other = world.session(expires=AT + timedelta(minutes=5)), world.session()
+    for each in (session, other):
+        world.caller(header_signed(each, "s3"))
+    assert held(world, header_signed(replace(session, token=other.token), "s3")) is None
+    assert held(world, header_signed(session, "s3", at=AT + timedelta(minutes=5))) is None
+
+
+def test_a_held_caller_s_wrong_signature_is_refused_as_it_always_is(world: World) -> None:
+    for each in everybody(world):
+        world.caller(header_signed(each, "s3"))
+        wrong = header_signed(replace(each, secret="wrong"), "s3")
+        with pytest.raises(ServiceError) as raised:
+            held(world, wrong)
+        assert (raised.value.code, raised.value.message) == (world.refusal(wrong).code, world.refusal(wrong).message)
