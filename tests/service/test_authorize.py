@@ -13,7 +13,7 @@ from daypass.policy import Outcome, Policy, PolicyKind
 from daypass.service.actions import Check
 from daypass.service.authorize import Authorizer, request_context
 from daypass.service.caller import ANONYMOUS, Caller, key_caller, session_caller
-from daypass.service.ports import Account
+from daypass.service.ports import Account, ManagedPolicy
 from daypass.service.root_tasks import TASK_POLICIES
 from daypass.token import FEDERATED_USER, ROLE_SESSION, ROOT_TASK, USER_SESSION, Session
 from support.memory import MemoryIdentities
@@ -176,3 +176,34 @@ def test_a_root_task_that_is_not_known_here_may_do_nothing(world: World) -> None
 def test_a_session_whose_managed_policies_are_all_gone_may_do_nothing(world: World) -> None:
     caller = world.session(ROLE_SESSION, policy_arns=(f"arn:aws:iam::{ACCOUNT}:policy/Gone",))
     assert world.outcome(caller) is Outcome.IMPLICITLY_DENIED
+
+
+@pytest.mark.parametrize("resource_account", [ACCOUNT, OTHER])
+def test_the_policies_that_are_held_are_those_that_asking_finds(world: World, resource_account: str) -> None:
+    authorizer, arn = Authorizer(world.identities), f"arn:aws:iam::{ACCOUNT}:policy/Narrow"
+    world.identities.managed_policies[arn] = ManagedPolicy(
+        arn, ACCOUNT, ONLY_LIST, policy(ONLY_LIST, PolicyKind.SESSION)
+    )
+    levels = ((policy(DENY, PolicyKind.RESOURCE_CONTROL),),)
+    world.identities.accounts[OTHER] = replace(world.identities.accounts[OTHER], resource_control=levels)
+    callers = [
+        ANONYMOUS,
+        key_caller("AKIAEXAMPLE", world.identities.accounts[ACCOUNT], world.alice),
+        world.session(FEDERATED_USER, session_policy=ALLOW),
+        world.session(ROLE_SESSION, policy_arns=(arn,), session_policy=ALLOW),
+        world.session(ROOT_TASK, policy_arns=(next(iter(TASK_POLICIES)),)),
+    ]
+    for caller in callers:
+        for own in (None, policy(TO_ALL, PolicyKind.RESOURCE)):
+            held = authorizer.held_policies(caller, own, resource_account=resource_account, service="s3")
+            found = authorizer.policies(caller, own, resource_account=resource_account, service="s3")
+            assert held is not None
+            assert held == asyncio.run(found)
+
+
+def test_nothing_is_held_where_one_policy_has_to_be_asked_for(world: World) -> None:
+    authorizer = Authorizer(world.identities)
+    gone = world.session(ROLE_SESSION, policy_arns=(f"arn:aws:iam::{ACCOUNT}:policy/Gone",))
+    assert authorizer.held_policies(gone, None, resource_account=ACCOUNT, service="s3") is None
+    del world.identities.accounts[OTHER]
+    assert authorizer.held_policies(ANONYMOUS, None, resource_account=OTHER, service="s3") is None

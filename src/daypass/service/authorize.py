@@ -7,7 +7,7 @@ Source: IAM User Guide, "Policy evaluation logic" and "AWS global condition cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -18,7 +18,7 @@ from daypass.policy import Decision, Policy, PolicyKind, PolicySet, PrincipalKin
 from daypass.policy.principals import FEDERATED_PROVIDER
 from daypass.service.actions import Check, ContextValue
 from daypass.service.caller import Anonymous, Caller
-from daypass.service.ports import IdentityReader, Levels
+from daypass.service.ports import Account, IdentityReader, Levels, ManagedPolicy
 from daypass.service.root_tasks import TASK_POLICIES
 from daypass.token import ROOT_TASK, Session
 from daypass.wire.http import RawRequest
@@ -71,14 +71,10 @@ class Authorizer:
         """
         resource_policy = resource_policy or check.resource_policy
         resource_account = resource_account or check.resource_account
-        context = request_context(caller, request, region)
-        if check.context:
-            context.update(check.context)
-        question = Request(caller.principal, check.action, check.resource, context, resource_account)
         policies = await self.policies(
             caller, resource_policy, resource_account=resource_account, service=check.action.partition(":")[0]
         )
-        return question, decide(question, policies)
+        return decide_check(caller, check, request_context(caller, request, region), policies, resource_account)
 
     async def policies(
         self,
@@ -94,39 +90,74 @@ class Authorizer:
         """
         policies = _own_policies(caller)
         session = policies.session
-        if not isinstance(caller, Anonymous) and caller.session is not None and caller.session.policy_arns:
-            session = await self._session_policies(caller.session)
-        resource_control = None
+        narrowed = _narrowed_by_managed(caller)
+        if narrowed is not None:
+            managed = [await self._identities.managed_policy(arn) for arn in narrowed.policy_arns]
+            session = _session_policies(narrowed, managed)
+        owner = None
         if service not in _NOT_RESOURCE_CONTROLLED:
-            # Those of the resource's account. The management account has none.
             owner = caller.account if isinstance(caller, Caller) else None
             if owner is None or resource_account not in (None, owner.account_id):
                 owner = None if resource_account is None else await self._identities.account(resource_account)
-            if owner is not None and not owner.management:
-                resource_control = owner.resource_control
-        if resource_policy is None and resource_control is None and session is policies.session:
-            return policies
-        return PolicySet(
-            identity=policies.identity,
-            session=session,
-            boundary=policies.boundary,
-            resource=resource_policy,
-            service_control=policies.service_control,
-            resource_control=resource_control,
-            scope=policies.scope,
-        )
+        return _together(policies, session, resource_policy, owner)
 
-    async def _session_policies(self, session: Session) -> tuple[Policy, ...] | None:
-        """The session policies in force, inline and managed together. A root session's task is no such policy."""
-        if session.kind == ROOT_TASK:
-            return None
-        policies = list(_inline_session_policies(session) or ())
-        for arn in session.policy_arns:
-            managed = await self._identities.managed_policy(arn)
-            # A managed policy deleted since grants nothing; the others still do.
-            if managed is not None and managed.account_id in (session.account_id, names.AWS):
-                policies.append(managed.session_policy)
-        return tuple(policies)
+    def held_policies(
+        self, caller: Caller | Anonymous, resource_policy: Policy | None, *, resource_account: str, service: str
+    ) -> PolicySet | None:
+        """As `policies`, if nothing has to be waited for. None says nothing: ask."""
+        policies = _own_policies(caller)
+        session = policies.session
+        narrowed = _narrowed_by_managed(caller)
+        if narrowed is not None:
+            managed = [self._identities.held_managed_policy(arn) for arn in narrowed.policy_arns]
+            if None in managed:
+                return None
+            session = _session_policies(narrowed, managed)
+        owner = None
+        if service not in _NOT_RESOURCE_CONTROLLED:
+            if isinstance(caller, Caller) and caller.account.account_id == resource_account:
+                owner = caller.account
+            else:
+                owner = self._identities.held_account(resource_account)
+            if owner is None:
+                return None
+        return _together(policies, session, resource_policy, owner)
+
+
+def decide_check(
+    caller: Caller | Anonymous,
+    check: Check,
+    common: Mapping[str, ContextValue],
+    policies: PolicySet,
+    resource_account: str | None,
+) -> tuple[Request, Decision]:
+    """One question as it is put to the engine, and its answer.
+
+    common: the request's own context (request_context), the same for all of its checks.
+    policies: of the caller, about resources of the account.
+    """
+    context = {**common, **check.context}
+    question = Request(caller.principal, check.action, check.resource, context, resource_account)
+    return question, decide(question, policies)
+
+
+def _together(
+    own: PolicySet, session: tuple[Policy, ...] | None, resource_policy: Policy | None, owner: Account | None
+) -> PolicySet:
+    """The caller's own policies with those of the resource. owner: whose resource control policies apply, if any's."""
+    # The management account has none.
+    resource_control = None if owner is None or owner.management else owner.resource_control
+    if resource_policy is None and resource_control is None and session is own.session:
+        return own
+    return PolicySet(
+        identity=own.identity,
+        session=session,
+        boundary=own.boundary,
+        resource=resource_policy,
+        service_control=own.service_control,
+        resource_control=resource_control,
+        scope=own.scope,
+    )
 
 
 @lru_cache(limits.SESSIONS_CACHED)
@@ -232,6 +263,22 @@ def _own_policies(caller: Caller | Anonymous) -> PolicySet:
 def _inline_session_policies(session: Session) -> tuple[Policy, ...] | None:
     """None if none was passed, which is not the same as an empty list."""
     return None if session.session_policy is None else (session_policy(session.session_policy),)
+
+
+def _narrowed_by_managed(caller: Caller | Anonymous) -> Session | None:
+    """The caller's session, if managed session policies narrow it. A root session's task is no such policy."""
+    session = None if isinstance(caller, Anonymous) else caller.session
+    return None if session is None or not session.policy_arns or session.kind == ROOT_TASK else session
+
+
+def _session_policies(session: Session, managed: Sequence[ManagedPolicy | None]) -> tuple[Policy, ...]:
+    """The session policies in force, inline and managed together."""
+    policies = list(_inline_session_policies(session) or ())
+    for one in managed:
+        # A managed policy deleted since grants nothing; the others still do.
+        if one is not None and one.account_id in (session.account_id, names.AWS):
+            policies.append(one.session_policy)
+    return tuple(policies)
 
 
 def _scope(session: Session) -> Levels | None:
