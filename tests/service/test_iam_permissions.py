@@ -19,6 +19,7 @@ from daypass.service.caller import Caller
 from daypass.service.iam import ACTIONS
 from daypass.store import open_store
 from daypass.wire.http import RawRequest
+from support.actions import checks_of
 from support.api import ACCOUNT, InProcess, allow, in_process
 from support.boto3_in_process import client
 from support.iam import DOCUMENT_TEXT, TRUST_TEXT, policy_arn, refusal, user_arn
@@ -90,10 +91,9 @@ async def test_an_action_is_checked_on_its_resource_with_its_condition_keys(row:
             session=None,
         )
         ports = Ports(store.identities, directory, store.entropy, store.key_ring)
-        checks = ACTIONS[row["action"]].checks
-        assert checks is not None
         parameters = with_key(row["parameters"], key.access_key_id)
-        found = await checks(ports, Exchange(REQUEST, "request-id", caller, parameters))
+        exchange = Exchange(REQUEST, "request-id", caller, parameters)
+        found = await checks_of(ACTIONS[row["action"]], ports, exchange)
         assert [
             [check.action, check.resource, {key: listed(value) for key, value in check.context.items()}]
             for check in found

@@ -19,6 +19,7 @@ from daypass.service.actions import Exchange, Ports
 from daypass.service.caller import Caller
 from daypass.service.iam import ACTIONS
 from daypass.wire.http import RawRequest
+from support.actions import perform
 from support.api import ACCOUNT, allow
 from support.boto3_in_process import client
 from support.iam import TRUST_TEXT, policy_arn, refusal, role_arn, user_arn
@@ -219,9 +220,8 @@ async def test_the_accounts_service_control_policies_count_unless_others_are_pas
             arn = f"arn:aws:iam::{account_id}:user/alice"
             parameters = {"PolicySourceArn": arn, "ActionNames": [action]} | more
             ports = Ports(store.identities, directory, store.entropy, store.key_ring)
-            answer = await ACTIONS["SimulatePrincipalPolicy"].perform(
-                ports, Exchange(request, "request-id", caller, parameters)
-            )
+            exchange = Exchange(request, "request-id", caller, parameters)
+            answer = await perform(ACTIONS["SimulatePrincipalPolicy"], ports, exchange)
             (result,) = answer["EvaluationResults"]
             return result["EvalDecision"], result["OrganizationsDecisionDetail"]
 

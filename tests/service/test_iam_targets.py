@@ -12,6 +12,7 @@ from daypass.service.actions import Exchange, Ports
 from daypass.service.caller import Caller
 from daypass.service.iam import ACTIONS
 from daypass.wire.http import RawRequest
+from support.actions import checks_of, perform
 from support.stores import ACCOUNT, SqliteEngine
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -36,12 +37,11 @@ async def test_a_user_who_takes_the_name_after_the_check_is_not_touched(tmp_path
         ports = Ports(store.identities, directory, store.entropy, store.key_ring)
         exchange = Exchange(REQUEST, "request-id", caller, {"UserName": "alice"})
         action = ACTIONS["DeleteUser"]
-        assert action.checks is not None
-        assert [check.resource for check in await action.checks(ports, exchange)] == [checked.arn]
+        assert [check.resource for check in await checks_of(action, ports, exchange)] == [checked.arn]
 
         await directory.delete_user(checked.user_id)
         other = await directory.create_user(ACCOUNT, "alice", path="/admins/", tags={}, created=NOW)
         with pytest.raises(ServiceError) as refused:
-            await action.perform(ports, exchange)
+            await perform(action, ports, exchange)
         assert refused.value.code == "NoSuchEntity"
         assert await directory.find_user(ACCOUNT, "alice") == other

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from daypass.errors import ServiceError, internal_failure, service_unavailable
 from daypass.policy import Outcome
 from daypass.policy import Request as Question
 from daypass.service import authorization_messages
-from daypass.service.actions import Action, Check, Exchange, Ports, UnsignedAction, UnsignedExchange
+from daypass.service.actions import Action, Check, Exchange, Ports, Result, UnsignedAction, UnsignedExchange
 from daypass.service.authenticate import Authenticator, service_error
 from daypass.service.authorize import Authorizer, denied, unauthorized
 from daypass.service.caller import ANONYMOUS, Caller
@@ -35,7 +35,7 @@ from daypass.wire.http import Headers, RawRequest, RawResponse
 from daypass.wire.model import Service
 from daypass.wire.sigv4 import Claim, SignatureFault
 
-Perform = Callable[[], Awaitable[Mapping[str, Any]]]
+Perform = Callable[[], Result]
 
 _log: Final = logging.getLogger("daypass")
 _JSON_TYPE: Final = (b"Content-Type", b"application/json")
@@ -162,7 +162,8 @@ class Api:
                 trail.records.append(trail.record(error=None))
 
         # 5. Do it; 6. put it on record; 7. say it.
-        result = await perform()
+        performed = perform()
+        result = performed if isinstance(performed, dict) else await performed
         trail.session_access_key_id = _issued(result)
         trail.records.append(trail.record(error=None))
         return query.render_result(served.model, call.operation, result, trail.request_id, trail.wants_json)
@@ -181,10 +182,13 @@ class Api:
             trail.caller = ANONYMOUS
             unsigned = UnsignedExchange(request, trail.request_id, call.parameters)
             trail.federated = unsigned.found
-            return await action.checks(self._ports, unsigned), partial(action.perform, self._ports, unsigned)
+            found = action.checks(self._ports, unsigned)
+            checks = found if isinstance(found, tuple) else await found
+            return checks, partial(action.perform, self._ports, unsigned)
         assert caller is not None  # noqa: S101  without a signature there is no other action
         exchange = Exchange(request, trail.request_id, caller, call.parameters)
-        checks: Sequence[Check] = () if action.checks is None else await action.checks(self._ports, exchange)
+        found = () if action.checks is None else action.checks(self._ports, exchange)
+        checks = found if isinstance(found, tuple) else await found
         if not action.admits(caller):
             asked = checks[0] if checks else Check(f"{trail.service}:{trail.action}", "*")
             raise unauthorized(caller.principal.arn, asked.action, None if asked.resource == "*" else asked.resource)

@@ -42,6 +42,11 @@ class Check(msgspec.Struct, frozen=True):
     tells_nothing: bool = False
 
 
+# What an action answers at once, or what has to be waited for, where something has.
+Checks = tuple[Check, ...] | Awaitable[Sequence[Check]]
+Result = dict[str, Any] | Awaitable[Mapping[str, Any]]
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """One authenticated call.
 
@@ -98,8 +103,8 @@ class Action:
     sessions: the kinds of session (daypass.token) that may call it; None: any. Long-term keys are never among them.
     """
 
-    perform: Callable[[Ports, Exchange], Awaitable[Mapping[str, Any]]]
-    checks: Callable[[Ports, Exchange], Awaitable[Sequence[Check]]] | None
+    perform: Callable[[Ports, Exchange], Result]
+    checks: Callable[[Ports, Exchange], Checks] | None
     sessions: frozenset[str] | None = None
 
     def admits(self, caller: Caller) -> bool:
@@ -114,5 +119,5 @@ class UnsignedAction:
     A check is decided for an anonymous caller, whom aws:FederatedProvider of its context stands for in policies.
     """
 
-    perform: Callable[[Ports, UnsignedExchange], Awaitable[Mapping[str, Any]]]
-    checks: Callable[[Ports, UnsignedExchange], Awaitable[Sequence[Check]]]
+    perform: Callable[[Ports, UnsignedExchange], Result]
+    checks: Callable[[Ports, UnsignedExchange], Checks]
