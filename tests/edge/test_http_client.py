@@ -76,6 +76,19 @@ def test_one_connection_serves_one_exchange_after_the_other() -> None:
     assert len(with_peer(answering(HELLO, HELLO, HELLO), work)) == 1
 
 
+def test_exchanges_with_and_without_bodies_follow_one_another_on_one_connection() -> None:
+    head_only, none = HELLO.removesuffix(b"hello"), b"HTTP/1.1 204 No Content\r\n\r\n"
+    in_chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+    async def work(pool: Pool) -> None:
+        got = [await ask(pool, method) for method in ("GET", "HEAD", "GET", "DELETE", "GET", "HEAD", "GET")]
+        hello, nothing = (200, b"hello"), (200, b"")
+        assert got == [hello, nothing, hello, (204, b""), hello, nothing, hello]
+
+    answers = (HELLO, head_only, in_chunks, none, HELLO, head_only, in_chunks)
+    assert len(with_peer(answering(*answers), work)) == 1
+
+
 def test_the_head_of_an_answer_is_what_was_sent() -> None:
     async def work(pool: Pool) -> None:
         connection = await pool.take()
@@ -267,6 +280,21 @@ def test_a_peer_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -
             await ask(pool)
 
     with_peer(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"), work)
+
+
+def test_a_peer_that_stands_still_later_is_given_up_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that an exchange may wait begins when it begins to wait, however long its connection has been there."""
+    monkeypatch.setattr(limits, "UPSTREAM_IDLE_SECONDS", 0.2)
+
+    async def work(pool: Pool) -> None:
+        await ask(pool)
+        await asyncio.sleep(0.15)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(HttpFailure, match="stood still"):
+            await ask(pool)
+        assert 0.19 < asyncio.get_running_loop().time() - began < 2
+
+    with_peer(answering(HELLO, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"), work)
 
 
 def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ import base64
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from daypass import limits
 from daypass.edge import relay
@@ -63,8 +64,11 @@ class Forwarder:
             writer, content = trailed
             request = _trailed_request(request, exchange, body, writer)
         try:
-            async with self._upstream.exchange(request, content) as response:
+            response = await self._upstream.ask(request, content)
+            try:
                 await self._relay(exchange, client, body, form, response)
+            finally:
+                response.end()
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
 

@@ -39,14 +39,18 @@ class HttpFailure(Exception):
 class Connection(asyncio.Protocol):
     """One connection. It is driven by one task: `send` a request, read `head`, read `pieces`; then all over again.
 
-    status, headers: of the answer, names in lower case; there once `send` has returned.
+    status, headers: of the answer, names in lower case; there once `send` has returned. named: the first of each name.
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: Final = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = None  # None: nothing was asked, so nothing may come
+        self._parser: httptools.HttpResponseParser | None = None
+        self._is_asked = False  # if not, nothing may come
+        self._parser_fits_again = False  # it read a whole answer, and no answer to HEAD
         self._waiter: asyncio.Future[None] | None = None
+        self._waits_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._fault: str | None = None
         self._takes_no_more = False  # the other side, for now
         self._reads_no_more = False  # we, for now
@@ -62,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.status = 0
         self.headers: Headers = ()
+        self.named: dict[bytes, bytes] = {}
         self._fields: list[tuple[bytes, bytes]] = []
 
     # ---- the exchange ----
@@ -83,7 +88,8 @@ class Connection(asyncio.Protocol):
                 self._write(head)
                 await self._send_body(body, length)
             while not self._has_head:
-                await self._wait()
+                await self._something()
+                self._check()
         except BaseException:
             self.close()
             raise
@@ -91,7 +97,10 @@ class Connection(asyncio.Protocol):
     def _begin(self, method: str) -> None:
         if self._fault is not None:
             raise HttpFailure(self._fault, reached=False)
-        self._parser = httptools.HttpResponseParser(self)
+        if self._parser is None or not self._parser_fits_again:
+            self._parser = httptools.HttpResponseParser(self)
+        self._parser_fits_again = False
+        self._is_asked = True
         self._has_no_body = method == "HEAD"
         self._has_head = self._is_whole = self._was_sent = self._keeps_alive = False
         self._read_bytes = 0
@@ -106,7 +115,8 @@ class Connection(asyncio.Protocol):
                 return
             self._write(piece)
             while self._takes_no_more and not self._has_head:
-                await self._wait()
+                await self._something()
+                self._check()
         if length != 0:
             raise RuntimeError("the body of a request is not as long as its head says")
         self._was_sent = True
@@ -130,14 +140,19 @@ class Connection(asyncio.Protocol):
             if self._is_whole:
                 return
             self._read_on()
-            await self._wait()
+            await self._something()
+            self._check()
 
     def whole_body(self) -> bytes | None:
         """The answer's body, if all of it is here already and none of it was read; then it is read with this."""
         if not self._is_whole:
             return None
-        body = b"".join(self._pieces)
-        self._pieces.clear()
+        pieces = self._pieces
+        if len(pieces) == 1:
+            body = pieces.pop()
+        else:
+            body = b"".join(pieces)
+            pieces.clear()
         self._buffered = 0
         return body
 
@@ -147,7 +162,7 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """Between two exchanges: whatever comes now is no answer."""
-        self._parser = None
+        self._is_asked = False
         self._read_on()
         self.is_used = True
         self.idle_since = self._loop.time()
@@ -172,19 +187,33 @@ class Connection(asyncio.Protocol):
 
     # ---- waiting ----
 
-    async def _wait(self) -> None:
-        """Until anything happens. Raises HttpFailure if nothing does, or if it is the end."""
-        if self._fault is None:
-            self._waiter = self._loop.create_future()
-            timer = self._loop.call_later(limits.UPSTREAM_IDLE_SECONDS, self._fail, "it stood still for too long")
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
-                self._waiter = None
-        # What came before the end is still good.
+    def _something(self) -> asyncio.Future[None]:
+        """What is awaited until anything happens, the end at the latest; `_check` follows."""
+        self._waiter = waiter = self._loop.create_future()
+        if self._fault is not None:
+            waiter.set_result(None)
+            return waiter
+        self._waits_until = self._loop.time() + limits.UPSTREAM_IDLE_SECONDS
+        if self._timer is None:
+            self._timer = self._loop.call_later(limits.UPSTREAM_IDLE_SECONDS, self._look_whether_still)
+        return waiter
+
+    def _check(self) -> None:
+        """Raises HttpFailure if it is the end. What came before the end is still good."""
+        self._waiter = None
         if self._fault is not None and not self._is_whole:
             raise HttpFailure(self._fault, reached=True)
+
+    def _look_whether_still(self) -> None:
+        """One timer serves all waiting within its time: it begins anew for as long as it is early."""
+        self._timer = None
+        if self._waiter is None or self._fault is not None:
+            return  # the next to wait starts it again
+        left = self._waits_until - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look_whether_still)
+        else:
+            self._fail("it stood still for too long")
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -207,6 +236,9 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._parser = None  # which has methods of this object, and so would keep it
         self._fail("the connection was closed" if exc is None else f"the connection broke: {exc}")
 
     def pause_writing(self) -> None:
@@ -217,7 +249,7 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def data_received(self, data: bytes) -> None:
-        if self._parser is None:
+        if self._parser is None or not self._is_asked:
             self._fail("it sent what nobody had asked for")
             return
         self._read_bytes += len(data)
@@ -250,11 +282,12 @@ class Connection(asyncio.Protocol):
             self._fields.clear()
             return
         self.status, self.headers = status, tuple(self._fields)
+        self.named = named = dict(self._fields[::-1])
         self._has_head = True
         self._keeps_alive = self._parser.should_keep_alive()
         if self._has_no_body:
             self._is_whole = True
-        elif status not in (204, 304) and not _has_length(self.headers):
+        elif status not in (204, 304) and b"content-length" not in named and b"transfer-encoding" not in named:
             self._fail("its answer has no length")
 
     def on_body(self, data: bytes) -> None:
@@ -267,10 +300,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._has_head:
             self._is_whole = True
-
-
-def _has_length(headers: Headers) -> bool:
-    return any(name in (b"content-length", b"transfer-encoding") for name, _ in headers)
+            self._parser_fits_again = not self._has_no_body
 
 
 class Pool:
@@ -280,6 +310,7 @@ class Pool:
         self._host: Final = host
         self._port: Final = port
         self._tls: Final = tls
+        self._loop: Final = asyncio.get_running_loop()  # kept: asking for it costs a system call
         self._idle: list[Connection] = []
         self._in_use = 0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -292,10 +323,11 @@ class Pool:
         Raises:
             HttpFailure: no connection could be made in time, or none was given back in time.
         """
-        await self._wait_for_room()
+        if self._in_use >= limits.UPSTREAM_CONNECTIONS:
+            await self._wait_for_room()
         self._in_use += 1
         try:
-            now = asyncio.get_running_loop().time()
+            now = self._loop.time()
             while self._idle and not fresh:
                 connection = self._idle.pop()
                 if connection.is_open and now - connection.idle_since < limits.UPSTREAM_KEEP_SECONDS:
@@ -326,8 +358,6 @@ class Pool:
         self._idle.clear()
 
     async def _wait_for_room(self) -> None:
-        if self._in_use < limits.UPSTREAM_CONNECTIONS:
-            return
         try:
             async with asyncio.timeout(limits.UPSTREAM_QUEUE_SECONDS):
                 while self._in_use >= limits.UPSTREAM_CONNECTIONS:
@@ -336,7 +366,7 @@ class Pool:
             raise HttpFailure("too many exchanges at a time", reached=False, busy=True) from None
 
     async def _wait_for_turn(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
+        turn = self._loop.create_future()
         self._queue.append(turn)
         try:
             await turn
@@ -357,11 +387,10 @@ class Pool:
                 return
 
     async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
         name = None if self._tls is None else self._host
         try:
             async with asyncio.timeout(limits.UPSTREAM_CONNECT_SECONDS):
-                _, connection = await loop.create_connection(
+                _, connection = await self._loop.create_connection(
                     Connection, self._host, self._port, ssl=self._tls, server_hostname=name
                 )
         except TimeoutError:
@@ -371,12 +400,11 @@ class Pool:
         return connection
 
     def _start_sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweep = loop.call_later(limits.UPSTREAM_KEEP_SECONDS, self._close_idle)
+        self._sweep = self._loop.call_later(limits.UPSTREAM_KEEP_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
         self._sweep = None
-        oldest = asyncio.get_running_loop().time() - limits.UPSTREAM_KEEP_SECONDS
+        oldest = self._loop.time() - limits.UPSTREAM_KEEP_SECONDS
         kept = []
         for connection in self._idle:
             if connection.is_open and connection.idle_since > oldest:

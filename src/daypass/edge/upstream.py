@@ -14,16 +14,17 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from daypass.edge.breaker import Breaker
 from daypass.edge.http_client import Connection, HttpFailure, Pool
+from daypass.edge.upstream_request import UpstreamRequest
 from daypass.names import Secret
 from daypass.wire import sigv4
 from daypass.wire.http import Headers
+
+__all__ = ["BackendSettings", "Upstream", "UpstreamFailure", "UpstreamRequest", "UpstreamResponse"]
 
 UpstreamFailure = HttpFailure
 
@@ -56,37 +57,21 @@ class BackendSettings(Protocol):
     def takes_trailers(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """What is asked of the backend.
-
-    path, query: percent-encoded as they are sent.
-    headers: lower-case names; without host, length, date and authorization, which are made here.
-    payload_hash: of the body in hexadecimal, UNSIGNED-PAYLOAD, or the mode of one in unsigned chunks.
-    content_length: of the body; None if there is no body.
-    at: aware UTC; the time it is signed with.
-    """
-
-    method: str
-    path: bytes
-    query: bytes
-    headers: Headers
-    payload_hash: str
-    content_length: int | None
-    at: datetime
-
-
 class UpstreamResponse:
-    """An answer of the backend: its head, and its body as far as it is read."""
+    """An answer of the backend: its head, and its body as far as it is read. Whoever got it ends it with `end`."""
 
-    def __init__(self, connection: Connection) -> None:
+    __slots__ = ("_connection", "_pool", "headers", "status")
+
+    def __init__(self, connection: Connection, pool: Pool) -> None:
         self._connection = connection
+        self._pool = pool
         self.status: Final = connection.status
         self.headers: Final = connection.headers
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name as text."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
+        value = self._connection.named.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def whole_body(self) -> bytes | None:
         """The body, if it came with the head, as small ones do; else None, and `chunks` is the way to it."""
@@ -113,6 +98,10 @@ class UpstreamResponse:
                 break
         return bytes(body[:max_bytes])
 
+    def end(self) -> None:
+        """The exchange is over; if its body was not read whole, so is its connection."""
+        self._pool.give_back(self._connection)
+
 
 class Upstream:
     """The backend. Made inside a running event loop, closed with `close`."""
@@ -123,6 +112,7 @@ class Upstream:
         usual_port = 80 if tls is None else 443
         # The port that the scheme implies is not named: it would be in the signature, and a proxy may drop it.
         self._host = origin.netloc.removesuffix(f":{usual_port}").encode("ascii")
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call
         self._pool = Pool(origin.hostname or "", origin.port or usual_port, tls)
         self._breaker = Breaker()
         self._access_key_id = backend.access_key_id
@@ -138,7 +128,16 @@ class Upstream:
     async def exchange(
         self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b""
     ) -> AsyncIterator[UpstreamResponse]:
-        """One request and its answer; the connection is closed at once if either is left unfinished.
+        """As `ask`, ended by itself."""
+        response = await self.ask(request, body)
+        try:
+            yield response
+        finally:
+            response.end()
+
+    async def ask(self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b"") -> UpstreamResponse:
+        """One request and the head of its answer, which the caller ends; the connection is closed at once if either is
+        left unfinished.
 
         body: exactly content_length bytes. If it raises, so does this, and the connection is closed with the
             request unfinished.
@@ -146,20 +145,16 @@ class Upstream:
         Raises:
             UpstreamFailure: no answer.
         """
-        loop = asyncio.get_running_loop()
-        if not self._breaker.lets_pass(loop.time()):
+        if not self._breaker.lets_pass(self._loop.time()):
             raise UpstreamFailure("it did not answer before", reached=False, busy=True)
         try:
             connection = await self._ask(request, self._head(request), body)
         except UpstreamFailure as failure:
-            if not failure.busy and self._breaker.failed(loop.time()):
+            if not failure.busy and self._breaker.failed(self._loop.time()):
                 _log.error("the S3 backend %s is left alone for a while: %s", self._host.decode("ascii"), failure)
             raise
         self._breaker.succeeded()
-        try:
-            yield UpstreamResponse(connection)
-        finally:
-            self._pool.give_back(connection)
+        return UpstreamResponse(connection, self._pool)
 
     async def _ask(self, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes) -> Connection:
         """A connection that has the head of the answer. An idle one may be closed by the other side just now: what can
@@ -187,15 +182,15 @@ class Upstream:
     def _head(self, request: UpstreamRequest) -> bytes:
         """The request's line and headers, the signature over all of them among them."""
         signed, authorization = self.sign(request)
-        target = request.path + (b"?" + request.query if request.query else b"")
+        target = request.path + b"?" + request.query if request.query else request.path
         lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
-        lines += [name + b": " + value for name, value in signed]
+        lines += [b"%b: %b" % header for header in signed]
         if request.content_length is not None:
             lines.append(b"content-length: %d" % request.content_length)
         elif request.method in _SAY_LENGTH:
             lines.append(b"content-length: 0")
-        lines.append(b"authorization: " + authorization)
-        head = b"\r\n".join([*lines, b"", b""])
+        lines.append(b"authorization: %b\r\n\r\n" % authorization)
+        head = b"\r\n".join(lines)
         # A line end within a value would be a header of its own, or a request of its own.
         if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
             raise ValueError("a line end within the head of a request")

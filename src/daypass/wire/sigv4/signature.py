@@ -135,6 +135,15 @@ def _encode_names(signed_headers: tuple[str, ...]) -> _Names:
     return (_encode_few_names.__wrapped__ if many else _encode_few_names)(signed_headers)
 
 
+@lru_cache(maxsize=_LISTS_CACHED)
+def _sort_few_names(names: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(sorted([name.decode("latin-1") for name in names]))
+
+
+def _sort_names(names: tuple[bytes, ...]) -> tuple[str, ...]:
+    return (_sort_few_names.__wrapped__ if len(names) > _NAMES_CACHED else _sort_few_names)(names)
+
+
 def _canonical_path(path: bytes, service: str) -> bytes:
     if service != "s3":
         # Every service but S3: dot segments and empty ones fall away, and what was sent is encoded once more.
@@ -299,7 +308,7 @@ def sign_with_key(
     given = dict(headers)
     if b"host" not in given or given.get(b"x-amz-date") != date.encode("ascii") or key.date != date[:8]:
         raise ValueError("a request is signed with its host, its x-amz-date and that day's key")
-    signed_headers = tuple(sorted({name.decode("latin-1") for name in given}))
+    signed_headers = _sort_names(tuple(given))
     canonical = _canonical_request(method, path, query, headers, signed_headers, payload_hash, key.service)
     signature = key.signature(_string_to_sign(date, key.credential_scope, canonical))
     return (
