@@ -30,7 +30,7 @@ from support.servers import DaypassData, Server
 from support.signed import Keys, client, form_requests, session_policy
 
 from daypass import names
-from support import servers
+from support import form, servers
 
 CONNECTIONS: Final = 32
 REQUESTS: Final = 4_500  # of each kind, distinct and sent in turn; more than is kept of session policies
@@ -57,6 +57,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=0.6, help="timed part of one round")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()
+    print(form.told())
     with tempfile.TemporaryDirectory(prefix="daypass-bench-") as scratch, running_issuer(Path(scratch)) as issuer:
         timed = _measure(Path(scratch), issuer, given.rounds, given.seconds)
     if given.json:

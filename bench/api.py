@@ -30,7 +30,7 @@ from support.servers import DaypassData, Server
 from support.signed import Keys, client, federated_name, federation_requests, tampered
 
 from daypass import limits
-from support import servers
+from support import form, servers
 
 REQUESTS: Final = limits.SESSIONS_CACHED + 1_808  # distinct, and cycled: none is in a cache of that size any more
 CONNECTIONS: Final = (1, 32)
@@ -62,6 +62,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=2.0, help="timed part of one round")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()
+    print(form.told())
     with tempfile.TemporaryDirectory(prefix="daypass-bench-") as scratch:
         rounds = _measure(Path(scratch), given.rounds, given.seconds)
     if given.json:

@@ -35,7 +35,7 @@ from support.accounting import peak_resident_mib, usage
 from support.servers import DaypassData, Server
 from support.signed import REGION, Keys, client
 
-from support import nginx, servers
+from support import form, nginx, servers
 
 KEYS: Final = 200  # objects of 1 KiB, asked for in turn
 SMALL: Final = b"x" * 1_024
@@ -74,6 +74,7 @@ def main() -> None:
     arguments.add_argument("--swift", action="store_true", help="multipart uploads to OpenStack Swift, too")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()
+    print(form.told())
     if not nginx.is_there():
         print("nginx is not on this machine (Debian: apt install nginx-core): nothing is measured")
         return

@@ -21,6 +21,7 @@ from support.engines import CEDAR, DAYPASS, MOTO, Engine, Pass
 from support.loads import ACCOUNT, ALICE, ALICE_ID, Load, all_loads, document, statement, team_policy, text
 
 from daypass.policy import Policy, PolicyKind, PolicySet, Principal, PrincipalKind, Request, decide
+from support import form
 
 ENGINES: Final = (DAYPASS, CEDAR, MOTO)
 GOAL_COMPILE_US: Final = 15.0  # a statement, at most
@@ -33,6 +34,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--seconds", type=float, default=0.2, help="of one engine in one round")
     given = arguments.parse_args()
+    print(form.told())
     if (os.cpu_count() or 1) > 1:
         pin(os.getpid(), 1)
     # What the engines have loaded is no garbage of the one that is measured. The collector itself stays on.

@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from daypass import names
 from support.backends import Backend, moto_backend, swift_backend
 from support.server import Daypass, running
 
@@ -20,6 +21,7 @@ hypothesis.settings.register_profile("deep", deadline=None, max_examples=5_000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="many more generated examples, and the tests marked deep")
+    parser.addoption("--compiled", action="store_true", help="refuse to test anything but the compiled form")
     parser.addoption("--clients", action="store_true", help="also the tests marked clients: SDKs from their registries")
 
 
@@ -28,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "clients(name): a real client that is fetched from its registry; `make test-clients` runs it"
     )
+    if config.getoption("--compiled") and names.__file__.endswith(".py"):
+        raise pytest.UsageError(f"{names.__file__} is not compiled: `make test-compiled` puts what is before it")
     hypothesis.settings.load_profile("deep" if config.getoption("--deep") else "default")
     # A developer's own profile, keys or proxy must not reach a test.
     for name in [*os.environ]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from daypass import __version__
+from daypass import __version__, names
 
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     # name: (module:function, what `daypass --help` says)
@@ -26,6 +26,9 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "demo": ("daypass.commands.demo:demo", "See the whole of it at work, in a minute."),
 }
+
+# A wheel holds the path of a request compiled, a checkout does not (docs/decisions/0009).
+_FORM: Final = "interpreted" if names.__file__.endswith(".py") else "compiled"
 
 
 class _Commands(click.Group):
@@ -53,7 +56,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="daypass")
+@click.version_option(f"{__version__} ({_FORM})", prog_name="daypass")
 def main() -> None:
     """Daypass: short-lived, narrowed, AWS-compatible credentials for infrastructure you run yourself.
 

@@ -56,4 +56,5 @@ def test_the_policy_language_stands_alone() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert all(name.startswith(("daypass.policy", "daypass.names", "daypass.limits")) for name in ours.split())
-    assert others == "daypass"
+    # A compiled Daypass has one library that its modules share.
+    assert [name for name in others.split() if not name.endswith("__mypyc")] == ["daypass"]
