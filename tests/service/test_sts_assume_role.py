@@ -181,6 +181,31 @@ def test_a_role_of_a_closed_account_is_as_if_it_were_not_there(daypass: InProces
     assert assume(daypass, mighty, role).fault == denial(f"arn:aws:iam::{ACCOUNT}:user/mighty-outside", role)
 
 
+def test_a_role_that_was_assumed_before_is_looked_at_anew(daypass: InProcess, alice: Key) -> None:
+    role = daypass.role("Familiar", trust(ALICE))
+    bob = daypass.user("bob-the-next")
+    assert [assume(daypass, alice, role).status for _ in range(2)] == [200, 200]
+    document = json.dumps(trust(f"arn:aws:iam::{ACCOUNT}:user/bob-the-next"))
+    form = {"RoleName": "Familiar", "PolicyDocument": document}
+    assert daypass.call(daypass.root, "UpdateAssumeRolePolicy", form, service="iam").status == 200
+    assert assume(daypass, alice, role).fault == denial(ALICE, role)
+    assert [assume(daypass, bob, role).status for _ in range(2)] == [200, 200]
+    assert daypass.call(daypass.root, "DeleteRole", {"RoleName": "Familiar"}, service="iam").status == 200
+    assert assume(daypass, bob, role).fault == denial(f"arn:aws:iam::{ACCOUNT}:user/bob-the-next", role)
+
+
+def test_a_managed_session_policy_that_was_passed_before_is_looked_at_anew(
+    daypass: InProcess, alice: Key, open_role: str
+) -> None:
+    arn = daypass.managed_policy("PassedTwice", allow("iam:GetUser"))
+    passed = {"PolicyArns.member.1.arn": arn}
+    for key in [assume(daypass, alice, open_role, **passed).key for _ in range(2)]:
+        assert daypass.call(key, "GetUser", {"UserName": "alice"}, service="iam").status == 200
+        assert daypass.call(key, "ListUsers", service="iam").status == 403
+    assert daypass.call(daypass.root, "DeletePolicy", {"PolicyArn": arn}, service="iam").status == 200
+    assert assume(daypass, alice, open_role, **passed).fault[:2] == (400, "InvalidParameterValue")
+
+
 def test_root_may_assume_no_role(daypass: InProcess, open_role: str) -> None:
     to_root = daypass.role("ToRoot", trust(f"arn:aws:iam::{ACCOUNT}:root"))
     for role in (to_root, f"arn:aws:iam::{ACCOUNT}:role/Nobody"):

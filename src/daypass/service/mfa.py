@@ -66,17 +66,20 @@ class WrongCodes:
             self._since.popitem(last=False)
 
 
+def is_given(parameters: Mapping[str, Any]) -> bool:
+    """Whether there is anything to check."""
+    return "SerialNumber" in parameters or "TokenCode" in parameters
+
+
 async def check(
     identities: IdentityReader, wrong_codes: WrongCodes, caller: Caller, parameters: Mapping[str, Any], now: datetime
-) -> Proof | None:
-    """The proof that SerialNumber and TokenCode give; None if neither was passed.
+) -> Proof:
+    """The proof that SerialNumber and TokenCode give.
 
     Raises:
         ServiceError: AccessDenied; one without the other, a device that is not the caller's own, or a wrong code.
     """
     serial_number, code = parameters.get("SerialNumber"), parameters.get("TokenCode")
-    if serial_number is None and code is None:
-        return None
     if serial_number is None or code is None:
         raise access_denied(_ONLY_ONE)
     device = await identities.mfa_device(serial_number)

@@ -15,14 +15,21 @@ from typing import Any, Final
 from daypass.errors import ServiceError, access_denied
 from daypass.policy import PrincipalKind
 from daypass.service import mfa
-from daypass.service.actions import Check, ContextValue, Exchange, Ports
+from daypass.service.actions import Check, Checks, ContextValue, Exchange, Ports, Result
 from daypass.service.authorize import unauthorized
-from daypass.service.ports import Role
-from daypass.service.sts.narrowing import policy_arns, session_tags, tag_context
+from daypass.service.ports import ManagedPolicy, Role
+from daypass.service.sts.marks import UNMARKED, Marks
+from daypass.service.sts.narrowing import (
+    held_managed_policies,
+    managed_policies,
+    policy_arns,
+    session_tags,
+    tag_context,
+)
 from daypass.service.sts.role_sessions import (
-    Marks,
     check_role_arn,
     find_role,
+    held_role,
     open_session,
     session_seconds,
     trust_check,
@@ -32,7 +39,7 @@ from daypass.token import ROLE_SESSION, Session
 _MARKING: Final = frozenset({"SourceIdentity", "TransitiveTagKeys"})
 
 
-async def assume_role_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def assume_role_checks(ports: Ports, exchange: Exchange) -> Checks:
     """sts:AssumeRole on the role; sts:SetSourceIdentity and sts:TagSession too, where the session will have these."""
     caller, parameters = exchange.caller, exchange.parameters
     # 1. What is passed must make sense, whatever the role.
@@ -49,38 +56,70 @@ async def assume_role_checks(ports: Ports, exchange: Exchange) -> Sequence[Check
     # 2. Root may not, and a code that is passed must be the caller's.
     if caller.principal.kind is PrincipalKind.ROOT:
         raise access_denied("Roles may not be assumed by root accounts.")
-    proof = await mfa.check(ports.identities, ports.wrong_codes, caller, parameters, exchange.request.received)
+    context = _context(parameters, passed, marks)
+    role = None if mfa.is_given(parameters) else held_role(ports, arn)
+    if role is None:
+        return _checks_once_found(ports, exchange, arn, marks, context)
+    return _checks(exchange, role, marks, context)
 
-    # 3. The role, and what must be allowed on it. That there is none is answered like a denial.
+
+async def _checks_once_found(
+    ports: Ports, exchange: Exchange, arn: str, marks: Marks, context: dict[str, ContextValue]
+) -> tuple[Check, ...]:
+    caller, parameters, received = exchange.caller, exchange.parameters, exchange.request.received
+    if mfa.is_given(parameters):
+        exchange.found["proof"] = await mfa.check(ports.identities, ports.wrong_codes, caller, parameters, received)
+        context |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
+
+    # 3. The role. That there is none is answered like a denial.
     role = await find_role(ports, arn)
     if role is None:
         raise unauthorized(caller.principal.arn, "sts:AssumeRole", arn)
-    exchange.found["role"], exchange.found["marks"], exchange.found["proof"] = role, marks, proof
-    context = _context(parameters, passed, marks)
-    if proof is not None:
-        context |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
-    checks = [trust_check("sts:AssumeRole", role, context)]
+    return _checks(exchange, role, marks, context)
+
+
+def _checks(exchange: Exchange, role: Role, marks: Marks, context: dict[str, ContextValue]) -> tuple[Check, ...]:
+    """4. What must be allowed on the role."""
+    exchange.found["role"], exchange.found["marks"] = role, marks
+    check = trust_check("sts:AssumeRole", role, context)
+    if marks is UNMARKED:
+        return (check,)
+    checks = [check]
     if marks.source_identity is not None:
         checks.append(trust_check("sts:SetSourceIdentity", role, context))
     if marks.tags:
         checks.append(trust_check("sts:TagSession", role, context))
-    return checks
+    return tuple(checks)
 
 
-async def assume_role(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def assume_role(ports: Ports, exchange: Exchange) -> Result:
     """Temporary credentials of the role."""
-    parameters, received = exchange.parameters, exchange.request.received
-    role: Role = exchange.found["role"]
+    managed = held_managed_policies(ports, policy_arns(exchange.parameters))
+    if managed is None or "proof" in exchange.found:
+        return _assume_once_found(ports, exchange)
+    return _issue(ports, exchange, managed, exchange.found["marks"])
+
+
+async def _assume_once_found(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     marks: Marks = exchange.found["marks"]
-    proof: mfa.Proof | None = exchange.found["proof"]
-    seconds = session_seconds(role, parameters, chained=exchange.caller.session_kind == ROLE_SESSION)
+    proof: mfa.Proof | None = exchange.found.get("proof")
     if proof is not None:
-        marks = Marks(marks.tags, marks.transitive_tags, marks.source_identity, received.replace(microsecond=0))
-    answer = await open_session(ports, role, parameters["RoleSessionName"], seconds, received, parameters, marks)
+        given = exchange.request.received.replace(microsecond=0)
+        marks = Marks(marks.tags, marks.transitive_tags, marks.source_identity, given)
+    managed = await managed_policies(ports, policy_arns(exchange.parameters))
+    answer = _issue(ports, exchange, managed, marks)
     # The code is spent last: a call that fails for another reason leaves it good for the next.
     if proof is not None:
         await proof.accept(ports.directory)
     return answer
+
+
+def _issue(ports: Ports, exchange: Exchange, managed: Sequence[ManagedPolicy | None], marks: Marks) -> dict[str, Any]:
+    """managed: what each of PolicyArns names."""
+    parameters, role = exchange.parameters, exchange.found["role"]
+    seconds = session_seconds(role, parameters, chained=exchange.caller.session_kind == ROLE_SESSION)
+    name, started = parameters["RoleSessionName"], exchange.request.received
+    return open_session(ports, role, name, seconds, started, parameters, managed, marks)
 
 
 def _marks(session: Session | None, passed: Mapping[str, str], parameters: Mapping[str, Any]) -> Marks:
@@ -90,7 +129,7 @@ def _marks(session: Session | None, passed: Mapping[str, str], parameters: Mappi
         ServiceError: what is passed contradicts what is handed on.
     """
     if session is None and not passed and _MARKING.isdisjoint(parameters):
-        return Marks()
+        return UNMARKED
     transitive = {key.lower() for key in (session.transitive_tags if session is not None else ())}
     handed_on = {
         key: value for key, value in (session.tags if session is not None else {}).items() if key.lower() in transitive

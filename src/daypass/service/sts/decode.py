@@ -5,7 +5,6 @@ Source: AWS Security Token Service API Reference, DecodeAuthorizationMessage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daypass.errors import ServiceError
@@ -13,12 +12,12 @@ from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.authorization_messages import InvalidMessage, open_message
 
 
-async def decode_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def decode_checks(ports: Ports, exchange: Exchange) -> tuple[Check, ...]:
     """sts:DecodeAuthorizationMessage, on no resource."""
     return (Check("sts:DecodeAuthorizationMessage", "*"),)
 
 
-async def decode_authorization_message(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def decode_authorization_message(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """What a message of the caller's account holds."""
     account_id, now = exchange.caller.account.account_id, exchange.request.received
     try:

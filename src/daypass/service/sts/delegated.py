@@ -5,14 +5,13 @@ Source: AWS Security Token Service API Reference, GetDelegatedAccessToken ("not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from daypass.errors import access_denied
 from daypass.service.actions import Exchange, Ports
 
 
-async def get_delegated_access_token(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def get_delegated_access_token(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """Refused, whoever calls."""
     raise access_denied(
         "GetDelegatedAccessToken is not available: trade-in tokens are made by AWS for its own partners, and there is "

@@ -17,8 +17,9 @@ from daypass import limits
 from daypass.errors import ServiceError, access_denied
 from daypass.service.actions import Check, ContextValue, Ports, UnsignedExchange
 from daypass.service.ports import Role
+from daypass.service.sts.marks import Marks
 from daypass.service.sts.narrowing import tag_context
-from daypass.service.sts.role_sessions import Marks, find_role, trust_check
+from daypass.service.sts.role_sessions import find_role, trust_check
 from daypass.wire import model
 from daypass.wire.model import ListShape, StringShape, StructureShape, pattern_of
 

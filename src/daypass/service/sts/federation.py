@@ -6,18 +6,26 @@ GetFederationToken".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from daypass import limits, names, token
 from daypass.errors import access_denied
-from daypass.service.actions import Check, Exchange, Ports
+from daypass.service.actions import Check, Exchange, Ports, Result
+from daypass.service.ports import ManagedPolicy
 from daypass.service.sts.issue import draw, issued, lifetime
-from daypass.service.sts.narrowing import check_policies, policy_arns, session_tags, tag_context
+from daypass.service.sts.narrowing import (
+    check_policies,
+    held_managed_policies,
+    managed_policies,
+    policy_arns,
+    session_tags,
+    tag_context,
+)
 from daypass.token import Session
 
 
-async def federation_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def federation_checks(ports: Ports, exchange: Exchange) -> tuple[Check, ...]:
     """sts:GetFederationToken on the federated user's ARN; with tags, sts:TagSession too."""
     parameters = exchange.parameters
     tags = session_tags(parameters)
@@ -29,8 +37,21 @@ async def federation_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]
     return Check("sts:GetFederationToken", resource, context), Check("sts:TagSession", resource, context)
 
 
-async def get_federation_token(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def get_federation_token(ports: Ports, exchange: Exchange) -> Result:
     """Temporary credentials for a federated user: the caller's permissions, narrowed by the policies passed."""
+    arns = policy_arns(exchange.parameters)
+    managed = held_managed_policies(ports, arns)
+    return _once_found(ports, exchange, arns) if managed is None else _issue(ports, exchange, arns, managed)
+
+
+async def _once_found(ports: Ports, exchange: Exchange, arns: tuple[str, ...]) -> dict[str, Any]:
+    return _issue(ports, exchange, arns, await managed_policies(ports, arns))
+
+
+def _issue(
+    ports: Ports, exchange: Exchange, arns: tuple[str, ...], managed: Sequence[ManagedPolicy | None]
+) -> dict[str, Any]:
+    """managed: what each ARN names."""
     caller, parameters = exchange.caller, exchange.parameters
     # The permission was checked first: AWS answers an unpermitted session with the ordinary denial.
     if caller.session is not None:
@@ -44,17 +65,18 @@ async def get_federation_token(ports: Ports, exchange: Exchange) -> Mapping[str,
 
     # 2. The narrowing.
     account_id = caller.account.account_id
-    policy, arns = parameters.get("Policy"), policy_arns(parameters)
-    await check_policies(ports, account_id, policy, arns)
+    policy = parameters.get("Policy")
+    check_policies(account_id, policy, managed)
 
     # 3. The credentials and their token.
-    drawn = draw(ports, account_id)
+    access_key_id, secret, salt = draw(ports, account_id)
+    name: str = parameters["Name"]
     session = Session(
         kind=token.FEDERATED_USER,
         account_id=account_id,
-        access_key_id=drawn.access_key_id,
-        secret=drawn.secret,
-        name=parameters["Name"],
+        access_key_id=access_key_id,
+        secret=secret,
+        name=name,
         issuer_id=account_id if caller.user is None else caller.user.user_id,
         issued=begins,
         expires=ends,
@@ -62,10 +84,10 @@ async def get_federation_token(ports: Ports, exchange: Exchange) -> Mapping[str,
         policy_arns=arns,
         tags=session_tags(parameters),
     )
-    answer = issued(ports, session, drawn.salt, parameters)
+    answer = issued(ports, session, salt, parameters)
     answer["FederatedUser"] = {
-        "FederatedUserId": f"{account_id}:{session.name}",
-        "Arn": names.federated_user_arn(account_id, session.name),
+        "FederatedUserId": f"{account_id}:{name}",
+        "Arn": names.federated_user_arn(account_id, name),
     }
     # Deprecated since September 2026, when it became another name of the utilization.
     answer["PackedPolicySize"] = answer["SessionTokenUtilization"]

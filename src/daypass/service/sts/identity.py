@@ -5,7 +5,6 @@ Source: AWS Security Token Service API Reference; IAM User Guide, "IAM identifie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from daypass import names
@@ -15,7 +14,7 @@ from daypass.service.actions import Check, Exchange, Ports
 _KEYS: Final = (names.LONG_TERM_KEY, names.TEMPORARY_KEY)
 
 
-async def get_caller_identity(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def get_caller_identity(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """Who signed the request. Needs no permission, and no policy can deny it."""
     caller = exchange.caller
     return {
@@ -25,12 +24,12 @@ async def get_caller_identity(ports: Ports, exchange: Exchange) -> Mapping[str, 
     }
 
 
-async def access_key_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def access_key_checks(ports: Ports, exchange: Exchange) -> tuple[Check, ...]:
     """sts:GetAccessKeyInfo, on no resource."""
     return (Check("sts:GetAccessKeyInfo", "*"),)
 
 
-async def get_access_key_info(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def get_access_key_info(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """The account of an access key, which its id says. Whether there is such a key, in any state, is not told: the
     answer is the same for a key that was never given."""
     access_key_id: str = exchange.parameters["AccessKeyId"]

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from daypass import names, token
 from daypass.names import Secret
@@ -21,22 +21,16 @@ from daypass.token import Session, TokenTooLarge
 
 _MOMENTS_KEPT: Final = 64  # many sessions begin within a second, and end within another
 _SECRET_BYTES: Final = 30  # 40 characters of base64, as AWS's secret access keys have
+_SALT_AT: Final = names.ID_ENTROPY_BYTES + _SECRET_BYTES
+_DRAWN_BYTES: Final = _SALT_AT + token.SALT_BYTES
 
 
-class Drawn(NamedTuple):
-    """An access key id, its secret, and the salt that its token is sealed with."""
-
-    access_key_id: str
-    secret: Secret
-    salt: bytes
-
-
-def draw(ports: Ports, account_id: str) -> Drawn:
-    """New credentials of an account."""
-    entropy = ports.entropy.bytes(names.ID_ENTROPY_BYTES + _SECRET_BYTES + token.SALT_BYTES)
+def draw(ports: Ports, account_id: str) -> tuple[str, Secret, bytes]:
+    """New credentials of an account: an access key id, its secret, and the salt that its token is sealed with."""
+    entropy = ports.entropy.bytes(_DRAWN_BYTES)
     access_key_id = names.make_id(names.TEMPORARY_KEY, account_id, entropy[: names.ID_ENTROPY_BYTES])
-    secret = binascii.b2a_base64(entropy[names.ID_ENTROPY_BYTES : -token.SALT_BYTES], newline=False).decode("ascii")
-    return Drawn(access_key_id, Secret(secret), entropy[-token.SALT_BYTES :])
+    secret = binascii.b2a_base64(entropy[names.ID_ENTROPY_BYTES : _SALT_AT], newline=False).decode("ascii")
+    return access_key_id, Secret(secret), entropy[_SALT_AT:]
 
 
 def lifetime(received: datetime, seconds: int) -> tuple[datetime, datetime]:
@@ -61,6 +55,7 @@ def issued(ports: Ports, session: Session, salt: bytes, parameters: Mapping[str,
     except TokenTooLarge as too_large:
         only_tags = session.session_policy is None and not session.policy_arns and not session.scope_policies
         raise packed_policy_too_large(token.utilization_percent(too_large.size), only_tags=only_tags) from None
+    size = len(sealed)
     return {
         "Credentials": {
             "AccessKeyId": session.access_key_id,
@@ -68,6 +63,6 @@ def issued(ports: Ports, session: Session, salt: bytes, parameters: Mapping[str,
             "SessionToken": sealed,
             "Expiration": session.expires,
         },
-        "SessionTokenUtilization": token.utilization_percent(len(sealed)),
-        "SessionTokenSize": len(sealed),
+        "SessionTokenUtilization": token.utilization_percent(size),
+        "SessionTokenSize": size,
     }

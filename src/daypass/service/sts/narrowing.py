@@ -16,6 +16,7 @@ from daypass.errors import ServiceError, validation_error
 from daypass.policy import Policy, PolicyError, PolicyKind
 from daypass.policy.plain import is_plain
 from daypass.service.actions import ContextValue, Ports
+from daypass.service.ports import ManagedPolicy
 
 
 def policy_arns(parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,9 +42,9 @@ def session_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         ServiceError: InvalidParameterValue; two keys that differ at most in case, or a reserved key or value.
     """
-    tags: dict[str, str] = {}
     if "Tags" not in parameters:
-        return tags
+        return {}
+    tags: dict[str, str] = {}
     seen: set[str] = set()
     for tag in parameters["Tags"]:
         key, value = tag["Key"], tag["Value"]
@@ -70,7 +71,20 @@ def tag_context(tags: Mapping[str, str]) -> dict[str, ContextValue]:
     return context
 
 
-async def check_policies(ports: Ports, account_id: str, policy: str | None, arns: Sequence[str]) -> None:
+async def managed_policies(ports: Ports, arns: Sequence[str]) -> Sequence[ManagedPolicy | None]:
+    """What each ARN names; None where that is nothing."""
+    return [await ports.identities.managed_policy(arn) for arn in arns]
+
+
+def held_managed_policies(ports: Ports, arns: Sequence[str]) -> Sequence[ManagedPolicy] | None:
+    """The same, where nothing has to be waited for; None: ask."""
+    if not arns:
+        return ()
+    held = [policy for arn in arns if (policy := ports.identities.held_managed_policy(arn)) is not None]
+    return held if len(held) == len(arns) else None
+
+
+def check_policies(account_id: str, policy: str | None, managed: Sequence[ManagedPolicy | None]) -> None:
     """Every policy parses and exists, and the plain text of all together keeps its limit.
 
     account_id: of the session's principal: managed policies are its account's, or AWS's.
@@ -78,13 +92,13 @@ async def check_policies(ports: Ports, account_id: str, policy: str | None, arns
     Raises:
         ServiceError: MalformedPolicyDocument, InvalidParameterValue or PackedPolicyTooLarge.
     """
+    characters = 0
     if policy is not None:
         check_grammar(policy)
-    characters = len(policy or "")
-    for arn in arns:
-        managed = await ports.identities.managed_policy(arn)
+        characters = len(policy)
+    for found in managed:
         # A policy of another account is answered as one that does not exist: its existence is not ours to tell.
-        if managed is None or managed.account_id not in (account_id, names.AWS):
+        if found is None or found.account_id not in (account_id, names.AWS):
             raise ServiceError(
                 "InvalidParameterValue",
                 400,
@@ -92,7 +106,7 @@ async def check_policies(ports: Ports, account_id: str, policy: str | None, arns
                 "Policy ARN.",
             )
         # AWS's own stand in the token by their names alone; ReadOnlyAccess by itself is beyond the limit.
-        characters += 0 if managed.account_id == names.AWS else len(managed.document)
+        characters += 0 if found.account_id == names.AWS else len(found.document)
     if characters > limits.SESSION_POLICY_CHARS:
         raise packed_policy_too_large(-(-characters * 100 // limits.SESSION_POLICY_CHARS), only_tags=False)
 

@@ -9,7 +9,7 @@ Source: AWS Security Token Service API Reference, GetWebIdentityToken; IAM User 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -26,7 +26,7 @@ from daypass.wire import jwt
 _NAMESPACE: Final = "https://sts.amazonaws.com/"
 
 
-async def web_identity_token_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def web_identity_token_checks(ports: Ports, exchange: Exchange) -> tuple[Check, ...]:
     """sts:GetWebIdentityToken, on no resource; with tags, sts:TagGetWebIdentityToken too."""
     parameters = exchange.parameters
     algorithm = parameters["SigningAlgorithm"]

@@ -9,33 +9,22 @@ and concepts" (role chaining); the texts are AWS's, as public recordings have th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
-
-import msgspec
 
 from daypass import limits, names, token
 from daypass.errors import validation_error
 from daypass.names import Arn
 from daypass.service.actions import Check, ContextValue, Ports
-from daypass.service.ports import Role
+from daypass.service.ports import ManagedPolicy, Role
 from daypass.service.sts.issue import draw, issued, lifetime
+from daypass.service.sts.marks import Marks
 from daypass.service.sts.narrowing import check_policies, policy_arns
 from daypass.token import Session
 
 _ARNS_KEPT: Final = 256  # of 2,048 characters at most; arnType.max in the STS model
-
-
-class Marks(msgspec.Struct, frozen=True):
-    """What a role session is marked with. Fields as in daypass.token.Session."""
-
-    tags: Mapping[str, str] = msgspec.field(default_factory=dict)
-    transitive_tags: tuple[str, ...] = ()
-    source_identity: str | None = None
-    mfa_authenticated: datetime | None = None
-    context: Mapping[str, ContextValue] = msgspec.field(default_factory=dict)
 
 
 def check_role_arn(arn: str) -> None:
@@ -60,6 +49,15 @@ def _is_of_an_account(arn: str) -> bool:
     return bool(parsed.partition and parsed.service and parsed.resource and names.is_account_id(parsed.account_id))
 
 
+def held_role(ports: Ports, arn: str) -> Role | None:
+    """The role of an ARN, where nothing has to be waited for; None says nothing: ask find_role."""
+    role = ports.identities.held_role(arn)
+    if role is None or role.arn != arn:
+        return None
+    account = ports.identities.held_account(role.account_id)
+    return None if account is None or account.closed is not None else role
+
+
 async def find_role(ports: Ports, arn: str) -> Role | None:
     """The role of an ARN; None if there is none, or if its account is closed."""
     if not arn.split(":", 5)[-1].startswith("role/"):
@@ -74,13 +72,14 @@ async def find_role(ports: Ports, arn: str) -> Role | None:
 def trust_check(action: str, role: Role, context: Mapping[str, ContextValue]) -> Check:
     """The question whether the role's trust policy, and whatever else concerns the caller, allows an action on it. A
     denial looks like that of a role that does not exist."""
-    tags: dict[str, ContextValue] = {}
+    of_role: dict[str, ContextValue] = {"aws:resourceaccount": role.account_id}
     for key, value in role.tags.items():
-        tags[f"aws:resourcetag/{key.lower()}"] = tags[f"iam:resourcetag/{key.lower()}"] = value
+        of_role[f"aws:resourcetag/{key.lower()}"] = of_role[f"iam:resourcetag/{key.lower()}"] = value
+    of_role.update(context)
     return Check(
         action,
         role.arn,
-        {**tags, "aws:resourceaccount": role.account_id, **context},
+        of_role,
         resource_policy=role.trust,
         resource_account=role.account_id,
         tells_nothing=True,
@@ -105,25 +104,33 @@ def session_seconds(role: Role, parameters: Mapping[str, Any], *, chained: bool)
     return seconds
 
 
-async def open_session(
-    ports: Ports, role: Role, name: str, seconds: int, started: datetime, parameters: Mapping[str, Any], marks: Marks
+def open_session(
+    ports: Ports,
+    role: Role,
+    name: str,
+    seconds: int,
+    started: datetime,
+    parameters: Mapping[str, Any],
+    managed: Sequence[ManagedPolicy | None],
+    marks: Marks,
 ) -> dict[str, Any]:
     """The answer to whoever assumed the role: AssumedRoleUser, Credentials, and the sizes.
 
     name: of the session. parameters: Policy, PolicyArns and MinimumSessionTokenSize of them are read here.
+    managed: what each of PolicyArns names.
 
     Raises:
         ServiceError: a session policy that cannot be enforced, or too much of them.
     """
     policy, arns = parameters.get("Policy"), policy_arns(parameters)
-    await check_policies(ports, role.account_id, policy, arns)
-    drawn = draw(ports, role.account_id)
+    check_policies(role.account_id, policy, managed)
+    access_key_id, secret, salt = draw(ports, role.account_id)
     begins, ends = lifetime(started, seconds)
     session = Session(
         kind=token.ROLE_SESSION,
         account_id=role.account_id,
-        access_key_id=drawn.access_key_id,
-        secret=drawn.secret,
+        access_key_id=access_key_id,
+        secret=secret,
         name=name,
         issuer_id=role.role_id,
         issued=begins,
@@ -136,7 +143,7 @@ async def open_session(
         mfa_authenticated=marks.mfa_authenticated,
         context=marks.context,
     )
-    answer = issued(ports, session, drawn.salt, parameters)
+    answer = issued(ports, session, salt, parameters)
     answer["AssumedRoleUser"] = {
         "AssumedRoleId": f"{role.role_id}:{name}",
         "Arn": names.assumed_role_arn(role.account_id, role.name, name),

@@ -6,8 +6,7 @@ Organizations member account"; Service Authorization Reference (resource and sts
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from daypass import limits, names, token
@@ -17,7 +16,7 @@ from daypass.policy import PrincipalKind
 from daypass.service.actions import Check, Exchange, Ports
 from daypass.service.authorize import unauthorized
 from daypass.service.root_tasks import TASK_POLICIES
-from daypass.service.sts.issue import draw, issued
+from daypass.service.sts.issue import draw, issued, lifetime
 from daypass.token import Session
 
 
@@ -42,26 +41,27 @@ async def assume_root_checks(ports: Ports, exchange: Exchange) -> Sequence[Check
     return (Check("sts:AssumeRoot", resource, {"sts:taskpolicyarn": task}, tells_nothing=True),)
 
 
-async def assume_root(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def assume_root(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """Temporary credentials of the member's root user, good for one task."""
     caller, parameters = exchange.caller, exchange.parameters
     target: str = exchange.found["target"]
     seconds = parameters.get("DurationSeconds", limits.ROOT_TASK_SECONDS_MAX)
     source_identity = None if caller.session is None else caller.session.source_identity
-    drawn, started = draw(ports, target), exchange.request.received.replace(microsecond=0)
+    access_key_id, secret, salt = draw(ports, target)
+    begins, ends = lifetime(exchange.request.received, seconds)
     session = Session(
         kind=token.ROOT_TASK,
         account_id=target,
-        access_key_id=drawn.access_key_id,
-        secret=drawn.secret,
+        access_key_id=access_key_id,
+        secret=secret,
         name="",
         issuer_id=target,
-        issued=started,
-        expires=started + timedelta(seconds=seconds),
+        issued=begins,
+        expires=ends,
         policy_arns=(parameters["TaskPolicyArn"]["arn"],),
         source_identity=source_identity,
     )
-    answer = issued(ports, session, drawn.salt, parameters)
+    answer = issued(ports, session, salt, parameters)
     if source_identity is not None:
         answer["SourceIdentity"] = source_identity
     return answer

@@ -36,8 +36,9 @@ from daypass.service.sts.federated import (
     role_of,
     unique_keys,
 )
-from daypass.service.sts.narrowing import policy_arns
-from daypass.service.sts.role_sessions import Marks, check_role_arn, open_session, session_seconds
+from daypass.service.sts.marks import Marks
+from daypass.service.sts.narrowing import managed_policies, policy_arns
+from daypass.service.sts.role_sessions import check_role_arn, open_session, session_seconds
 from daypass.wire.saml import (
     ASSERTION_NAMESPACE,
     InvalidResponse,
@@ -143,8 +144,8 @@ async def assume_role_with_saml(ports: Ports, exchange: UnsignedExchange) -> Map
         seconds = min(seconds, _duration(longest))
     if subject.ends is not None:
         seconds = min(seconds, int((subject.ends - received.replace(microsecond=0)).total_seconds()))
-    name = exchange.found["session name"]
-    answer = await open_session(ports, role, name, seconds, received, exchange.parameters, marks)
+    name, managed = exchange.found["session name"], await managed_policies(ports, policy_arns(exchange.parameters))
+    answer = open_session(ports, role, name, seconds, received, exchange.parameters, managed, marks)
     return answer | {
         "Subject": subject.name,
         "SubjectType": subject.format,

@@ -10,7 +10,6 @@ GetScopedCredentials". Its errors are not published yet: they are those of the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from daypass.wire.query import parse_form
 _KNOWN: Final = frozenset({"Action", "Version", "Policy", "DurationSeconds", "MinimumSessionTokenSize"})
 
 
-async def scoped_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
+def scoped_checks(ports: Ports, exchange: Exchange) -> tuple[Check, ...]:
     """sts:GetScopedCredentials, on no resource. What the calling session may not do, its scoped one may not either.
 
     Raises:
@@ -40,7 +39,7 @@ async def scoped_checks(ports: Ports, exchange: Exchange) -> Sequence[Check]:
     return (Check("sts:GetScopedCredentials", "*"),)
 
 
-async def get_scoped_credentials(ports: Ports, exchange: Exchange) -> Mapping[str, Any]:
+def get_scoped_credentials(ports: Ports, exchange: Exchange) -> dict[str, Any]:
     """New credentials of the calling session, with fewer permissions, a shorter life, or both."""
     caller, parameters = exchange.caller, exchange.parameters
     session = caller.session
@@ -71,12 +70,12 @@ async def get_scoped_credentials(ports: Ports, exchange: Exchange) -> Mapping[st
             raise packed_policy_too_large(-(-characters * 100 // limits.SESSION_POLICY_CHARS), only_tags=False)
 
     # 3. The same session under other credentials.
-    drawn = draw(ports, session.account_id)
+    access_key_id, secret, salt = draw(ports, session.account_id)
     scoped = msgspec.structs.replace(
         session,
-        access_key_id=drawn.access_key_id,
-        secret=drawn.secret,
+        access_key_id=access_key_id,
+        secret=secret,
         expires=expires,
         scope_policies=scope_policies,
     )
-    return issued(ports, scoped, drawn.salt, parameters)
+    return issued(ports, scoped, salt, parameters)

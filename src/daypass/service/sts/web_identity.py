@@ -30,8 +30,9 @@ from daypass.service.sts.federated import (
     role_of,
     unique_keys,
 )
-from daypass.service.sts.narrowing import policy_arns
-from daypass.service.sts.role_sessions import Marks, check_role_arn, open_session, session_seconds
+from daypass.service.sts.marks import Marks
+from daypass.service.sts.narrowing import managed_policies, policy_arns
+from daypass.service.sts.role_sessions import check_role_arn, open_session, session_seconds
 from daypass.wire import jwt
 from daypass.wire.jwt import InvalidJwt, Jwt
 
@@ -103,7 +104,8 @@ async def assume_role_with_web_identity(ports: Ports, exchange: UnsignedExchange
     role, marks = role_of(exchange)
     seconds = session_seconds(role, parameters, chained=False)
     name = parameters["RoleSessionName"]
-    answer = await open_session(ports, role, name, seconds, exchange.request.received, parameters, marks)
+    managed = await managed_policies(ports, policy_arns(parameters))
+    answer = open_session(ports, role, name, seconds, exchange.request.received, parameters, managed, marks)
     return answer | {
         "SubjectFromWebIdentityToken": identity.subject,
         "Provider": identity.provider.arn,
