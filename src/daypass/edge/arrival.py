@@ -135,6 +135,13 @@ class Form:
         return parts._replace(query=f"{parts.query}&{named}" if parts.query else named).geturl().encode("ascii")
 
 
+def arrive_plainly(request: RawRequest, claim: Claim | SignatureFault | None) -> Arrival | None:
+    """A request that came as itself, as nearly all do. None says nothing: ask `arrive`."""
+    if isinstance(claim, SignatureFault) or request.method == "POST":
+        return None
+    return Arrival(request, claim)
+
+
 async def arrive(
     request: RawRequest,
     claim: Claim | SignatureFault | None,

@@ -107,7 +107,7 @@ def _shown_headers(operation: Operation) -> tuple[frozenset[bytes], tuple[bytes,
 def shown_headers(operation: Operation, headers: Headers) -> Headers:
     """Those of the backend's headers that are the operation's own."""
     names, prefixes = _shown_headers(operation)
-    return tuple((name, value) for name, value in headers if name in names or name.startswith(prefixes))
+    return tuple([header for header in headers if header[0] in names or header[0].startswith(prefixes)])
 
 
 def unavailable(failure: UpstreamFailure) -> ServiceError:

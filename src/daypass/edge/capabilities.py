@@ -77,6 +77,11 @@ class Capabilities:
         self._access = access
         self._known: Final[set[tuple[Upstream, str, str]]] = set()
 
+    def needs_to_ask(self, exchange: S3Exchange, upstream: Upstream) -> bool:
+        """Whether `require` has anything to ask the backend before the call."""
+        asked = _asked_by(exchange.call.operation.name)
+        return asked is not None and (upstream, exchange.call.target, asked[0]) not in self._known
+
     async def require(self, exchange: S3Exchange, upstream: Upstream) -> None:
         """Returns if the backend knows the sub-resource that the call is about to change.
 

@@ -165,8 +165,8 @@ def _upstream_request(
     return UpstreamRequest(
         method=exchange.request.method,
         path=encode_path(call.bucket, call.key),
-        query=encode_query(query),
-        headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
+        query=encode_query(query) if query else b"",
+        headers=tuple([(name.encode("ascii"), value.encode("ascii")) for name, value in headers]),
         payload_hash=payload_hash,
         content_length=content_length,
         at=exchange.request.received,
@@ -180,7 +180,7 @@ def _trailed_request(
     headers = body.object_headers(forwarded(exchange)[1], trailed=True)
     return replace(
         request,
-        headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
+        headers=tuple([(name.encode("ascii"), value.encode("ascii")) for name, value in headers]),
         payload_hash=MODE,
         content_length=writer.length,
     )
@@ -200,4 +200,4 @@ def _streamed_headers(call: S3Call, headers: Headers, response: UpstreamResponse
 
 
 def _with(headers: Headers, name: bytes, value: str) -> Headers:
-    return (*(header for header in headers if header[0] != name), (name, value.encode("latin-1")))
+    return (*[header for header in headers if header[0] != name], (name, value.encode("latin-1")))

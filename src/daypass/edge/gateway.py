@@ -15,8 +15,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from daypass import limits
-from daypass.edge.arrival import arrive
-from daypass.edge.backend import BackendBuckets
+from daypass.edge.arrival import arrive, arrive_plainly
+from daypass.edge.backend import EMPTY_HASH, BackendBuckets
 from daypass.edge.backends import Backends
 from daypass.edge.body import object_body
 from daypass.edge.capabilities import Capabilities
@@ -26,6 +26,7 @@ from daypass.edge.client import (
     Receive,
     Send,
     check_payload_hash,
+    compare_payload_hash,
     host_id,
     request_ids,
 )
@@ -131,7 +132,9 @@ class Gateway:
         if request.method == "OPTIONS":
             await self._preflight(request, request_id, client, trail)
             return
-        arrival = await arrive(request, claim, client, self._addressing, version_2=self._version_2)
+        arrival = arrive_plainly(request, claim) or await arrive(
+            request, claim, client, self._addressing, version_2=self._version_2
+        )
         request, claim = arrival.request, arrival.claim
         # 1. What is asked: an operation that the model knows and that is served, with parameters that are acted on.
         presigned = claim is not None and claim.location == "query"
@@ -154,18 +157,26 @@ class Gateway:
         if claim is not None and arrival.text is not None:
             caller = await self._authenticator.prove_text(claim, arrival.text, request.received)
         elif claim is not None:
-            caller, key = await self._authenticator.prove(request, claim, payload.declared)
-            signatures = ChunkSignatures(key, claim.amz_date, claim.signature)
+            held = None if payload.mode.signs_chunks else self._authenticator.held(request, claim, payload.declared)
+            if held is not None:
+                caller = held
+            else:
+                caller, key = await self._authenticator.prove(request, claim, payload.declared)
+                signatures = ChunkSignatures(key, claim.amz_date, claim.signature)
         trail.caller = caller
         if arrival.form is not None:
             arrival.form.check(request)
 
         # 3. About what: the body as far as it is Daypass's to read, the bucket, and what conditions may speak of.
         _check_body(request, row, client, payload)
-        document = b"" if row.body is Body.STREAM else await _document(request, call, row, client, payload)
+        document = b""
+        if row.body is Body.DOCUMENT:
+            document = await _document(request, call, row, client, payload)
+        elif row.body is Body.NONE and payload.mode is BodyMode.HASHED:
+            compare_payload_hash(payload.declared, EMPTY_HASH)
         bucket = None
         if call.bucket is not None and not row.makes_bucket:
-            bucket = await self._buckets.find(call.bucket, request.received)
+            bucket = self._buckets.held(call.bucket) or await self._buckets.find(call.bucket, request.received)
         exchange = S3Exchange(request, request_id, claim, caller, call, row, bucket, document)
         if document or row.body is Body.DOCUMENT:
             exchange = replace(exchange, root=s3_documents.read(row, document))
@@ -180,10 +191,12 @@ class Gateway:
             answer = await delete_objects(exchange, wanted, upstream, self._access, self._addressing)
             await self._answer(client, request_id, answer)
             return
-        exchange = await self._questions.with_learned(exchange)
+        policies = self._access.held_policies(exchange) or await self._access.policies(exchange)
+        if row.makes_bucket or s3_checks.speaks_of_object_tags(policies):
+            exchange = await self._questions.with_learned(exchange)
         required = s3_checks.checks(exchange)
         trail.recorded = True
-        await self._access.require(exchange, required)
+        await self._access.require(exchange, required, policies)
         if exchange.root is not None:
             await self._questions.require_for_document(exchange)
         if exchange.source is not None:
@@ -208,7 +221,8 @@ class Gateway:
                 body = object_body(client, payload, _object_checksums(request, call), signatures)
             upstream = self._backends.of(exchange.bucket_name)
             try:
-                await self._capabilities.require(exchange, upstream)
+                if self._capabilities.needs_to_ask(exchange, upstream):
+                    await self._capabilities.require(exchange, upstream)
                 await Forwarder(upstream, self._access).forward(exchange, client, body, arrival.form)
             except ServiceError as error:
                 trail.recorded = body is None or error is not body.fault
@@ -333,11 +347,8 @@ def _object_checksums(request: RawRequest, call: S3Call) -> Checksums:
 
 
 async def _document(request: RawRequest, call: S3Call, row: Row, client: Client, payload: Payload) -> bytes:
-    """The whole of a small body; empty for an operation without one. What was declared of it is proven."""
+    """The whole of a small body. What was declared of it is proven."""
     proof = payload.declared if payload.mode is BodyMode.HASHED else None
-    if row.body is Body.NONE:
-        check_payload_hash(proof, b"")
-        return b""
     declared = {name: value for name, value in call.headers.items() if name in row.enforced}
     content_md5 = request.header(b"content-md5")
     checksums = read_checksums(declared if content_md5 is None else {**declared, CONTENT_MD5: content_md5})

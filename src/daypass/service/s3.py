@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from daypass.errors import ServiceError, service_unavailable
-from daypass.policy import Decision, Outcome, Request
+from daypass.policy import Decision, Outcome, PolicySet, Request
 from daypass.service.actions import Check
-from daypass.service.authorize import Authorizer
+from daypass.service.authorize import Authorizer, decide_check, request_context
 from daypass.service.caller import Anonymous
 from daypass.service.ports import AuditLog, AuditRecord, Bucket
 from daypass.service.s3_catalog import ACL_HEADERS, RESPONSE_OVERRIDES, Row
@@ -91,29 +91,63 @@ class S3Access:
         self._authorizer = authorizer
         self._audit = audit
 
-    async def require(self, exchange: S3Exchange, required: Sequence[Check]) -> None:
+    def held_policies(self, exchange: S3Exchange) -> PolicySet | None:
+        """The policies in force for the call, if nothing has to be waited for. None says nothing: ask `policies`."""
+        bucket = exchange.bucket
+        if bucket is None:
+            return None
+        in_force = policy_in_force(bucket, exchange.caller)
+        return self._authorizer.held_policies(
+            exchange.caller, in_force, resource_account=bucket.account_id, service="s3"
+        )
+
+    async def policies(self, exchange: S3Exchange) -> PolicySet:
+        """The policies in force for the call."""
+        return await self._policies(exchange, exchange.bucket)
+
+    async def _policies(self, exchange: S3Exchange, bucket: Bucket | None) -> PolicySet:
+        caller = exchange.caller
+        if bucket is None:
+            return await self._authorizer.policies(caller, None, service="s3")
+        in_force = policy_in_force(bucket, caller)
+        return await self._authorizer.policies(caller, in_force, resource_account=bucket.account_id, service="s3")
+
+    async def require(self, exchange: S3Exchange, required: Sequence[Check], policies: PolicySet | None = None) -> None:
         """Returns if the caller may do all of it and the bucket exists.
+
+        policies: those in force for the call, if they were asked for already.
 
         Raises:
             ServiceError: AccessDenied; NoSuchBucket, to a caller whose own policies allow the call.
         """
-        await self._require(exchange, required, exchange.bucket)
+        if policies is None:
+            policies = await self._policies(exchange, exchange.bucket)
+        await self._require(exchange, required, exchange.bucket, policies)
         if exchange.bucket is None and exchange.call.bucket is not None and not exchange.row.makes_bucket:
             raise s3_error("NoSuchBucket", BucketName=exchange.call.bucket)
 
     async def require_source(self, exchange: S3Exchange, source: CopySource) -> None:
         """As require, for the object that the call copies from."""
-        await self._require(exchange, [source_check(exchange, source)], exchange.source_bucket)
+        bucket = exchange.source_bucket
+        await self._require(exchange, [source_check(exchange, source)], bucket, await self._policies(exchange, bucket))
         if exchange.source_bucket is None:
             raise s3_error("NoSuchBucket", BucketName=source.bucket)
 
     async def require_elsewhere(self, exchange: S3Exchange, check: Check, bucket: Bucket | None) -> None:
         """Returns if the caller may do this to another bucket than the call's, or to no bucket at all."""
-        await self._require(exchange, [check], bucket)
+        question, decision = await self._decide(exchange, check, bucket)
+        if decision.outcome is not Outcome.ALLOWED:
+            raise s3_error("AccessDenied", await self._denial(exchange, check, question, decision, bucket))
 
-    async def _require(self, exchange: S3Exchange, required: Sequence[Check], bucket: Bucket | None) -> None:
+    async def _require(
+        self, exchange: S3Exchange, required: Sequence[Check], bucket: Bucket | None, policies: PolicySet
+    ) -> None:
+        """policies: in force for what is in the bucket."""
+        caller, account_id = exchange.caller, None if bucket is None else bucket.account_id
+        common = request_context(caller, exchange.request, _region(exchange))
         for check in required:
-            question, decision = await self._decide(exchange, check, bucket)
+            question, decision = decide_check(caller, check, common, policies, account_id)
+            self.record(exchange, check, decision)
             if decision.outcome is not Outcome.ALLOWED:
                 raise s3_error("AccessDenied", await self._denial(exchange, check, question, decision, bucket))
 
@@ -189,23 +223,7 @@ class S3Access:
 
     def record(self, exchange: S3Exchange, check: Check, decision: Decision) -> None:
         """Raises ServiceError if the decision cannot be recorded: it is then not acted on either."""
-        caller = exchange.caller
-        self.write(
-            AuditRecord(
-                time=exchange.request.received,
-                request_id=exchange.request_id,
-                caller_arn=caller.principal.arn,
-                caller_type=caller.principal.kind.value,
-                access_key_id=None if isinstance(caller, Anonymous) else caller.access_key_id,
-                action=check.action,
-                resource=check.resource,
-                decision=decision.outcome.value,
-                decided_by=None if decision.decided_by is None else decision.decided_by.value,
-                statements=tuple([str(statement) for statement in decision.statements]),
-                error=None if decision.outcome is Outcome.ALLOWED else "AccessDenied",
-                source_ip=exchange.request.source_ip,
-            )
-        )
+        self.write(audit_record(exchange, check, decision))
 
     def write(self, record: AuditRecord) -> None:
         """Raises ServiceError (ServiceUnavailable) if the record cannot be written."""
@@ -213,6 +231,25 @@ class S3Access:
             self._audit.write(record)
         except OSError:
             raise service_unavailable("The request could not be recorded, so it was not carried out.") from None
+
+
+def audit_record(exchange: S3Exchange, check: Check, decision: Decision) -> AuditRecord:
+    """The record of one decision about the call."""
+    caller = exchange.caller
+    return AuditRecord(
+        time=exchange.request.received,
+        request_id=exchange.request_id,
+        caller_arn=caller.principal.arn,
+        caller_type=caller.principal.kind.value,
+        access_key_id=None if isinstance(caller, Anonymous) else caller.access_key_id,
+        action=check.action,
+        resource=check.resource,
+        decision=decision.outcome.value,
+        decided_by=None if decision.decided_by is None else decision.decided_by.value,
+        statements=tuple([str(statement) for statement in decision.statements]),
+        error=None if decision.outcome is Outcome.ALLOWED else "AccessDenied",
+        source_ip=exchange.request.source_ip,
+    )
 
 
 def _region(exchange: S3Exchange) -> str:

@@ -51,6 +51,10 @@ class KnownBuckets:
         self._backend = backend
         self._absent: Final[dict[str, datetime]] = {}  # names that the backend had not → until when that is believed
 
+    def held(self, name: str) -> Bucket | None:
+        """The bucket, if it is known without waiting. None says nothing: ask `find`."""
+        return self._identities.held_bucket(name)
+
     async def find(self, name: str, now: datetime) -> Bucket | None:
         """The bucket; adopted now if a rule fits it and the backend has it."""
         found = await self._identities.bucket(name)

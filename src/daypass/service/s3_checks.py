@@ -258,6 +258,7 @@ def read_tags(header: str) -> dict[str, str]:
 # ---- tags that the object has already ----------------------------------------------------------------------
 
 
+@lru_cache(limits.CONDITION_VALUES_CACHED)
 def has_object_tags(action: str) -> bool:
     """Whether policies can ask about the tags of the object that the action is done to."""
     found = actions("s3").get(action.removeprefix("s3:").lower())
@@ -301,6 +302,8 @@ def object_tag_context(tags: Mapping[str, str]) -> dict[str, str]:
 def forwarded(exchange: S3Exchange) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The query parameters and the headers that go to the backend: those the row names, as the policy saw them."""
     row, call = exchange.row, exchange.call
+    if not call.query and not call.headers and exchange.source is None:
+        return [], []  # then the operation has no fixed query, either
     query = list(call.operation.fixed_query)
     fixed = {name for name, _ in query}
     query += [(name, value) for name, value in call.query.items() if name not in fixed and row.forwards(name)]
