@@ -27,7 +27,7 @@ from daypass.policy import Request as Question
 from daypass.service import authorization_messages
 from daypass.service.actions import Action, Check, Exchange, Ports, Result, UnsignedAction, UnsignedExchange
 from daypass.service.authenticate import Authenticator, service_error
-from daypass.service.authorize import Authorizer, denied, unauthorized
+from daypass.service.authorize import Authorizer, decide_check, denied, request_context, unauthorized
 from daypass.service.caller import ANONYMOUS, Caller
 from daypass.service.ports import AuditLog
 from daypass.wire import query
@@ -149,11 +149,12 @@ class Api:
 
         # 4. May it: one check here for every action; a denial carries its decision.
         checks, perform = await self._asked(action, caller, request, call, trail)
+        who = trail.caller or ANONYMOUS
+        context = request_context(who, request, trail.region) if checks else {}
         for check in checks:
             trail.check = check
-            question, trail.decision = await self._authorizer.decide(
-                trail.caller or ANONYMOUS, request, check, region=trail.region
-            )
+            policies = self._authorizer.held_policies_of(check, who) or await self._authorizer.policies_of(check, who)
+            question, trail.decision = decide_check(who, check, context, policies, check.resource_account)
             if trail.decision.outcome is not Outcome.ALLOWED:
                 if caller is not None and not check.tells_nothing:
                     trail.encoded_message = await self._encoded_message(caller, question, check, request)
@@ -196,13 +197,7 @@ class Api:
 
     async def _encoded_message(self, caller: Caller, question: Question, check: Check, request: RawRequest) -> str:
         """The whole reasoning of a denial, for DecodeAuthorizationMessage."""
-        policies = await self._authorizer.policies(
-            caller,
-            check.resource_policy,
-            resource_account=check.resource_account,
-            service=check.action.partition(":")[0],
-        )
-        ports = self._ports
+        policies, ports = await self._authorizer.policies_of(check, caller), self._ports
         return authorization_messages.seal(caller, question, policies, ports.key_ring, ports.entropy, request.received)
 
     def _service(self, trail: Trail) -> ServedService:

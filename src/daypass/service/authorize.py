@@ -88,8 +88,8 @@ class Authorizer:
 
         resource_account: the resource's owner; None means the caller's account. service: of the action.
         """
-        policies = _own_policies(caller)
-        session = policies.session
+        own = _own_policies(caller)
+        session = own.session
         narrowed = _narrowed_by_managed(caller)
         if narrowed is not None:
             managed = [await self._identities.managed_policy(arn) for arn in narrowed.policy_arns]
@@ -99,14 +99,14 @@ class Authorizer:
             owner = caller.account if isinstance(caller, Caller) else None
             if owner is None or resource_account not in (None, owner.account_id):
                 owner = None if resource_account is None else await self._identities.account(resource_account)
-        return _together(policies, session, resource_policy, owner)
+        return _together(caller, own, session, resource_policy, owner)
 
     def held_policies(
-        self, caller: Caller | Anonymous, resource_policy: Policy | None, *, resource_account: str, service: str
+        self, caller: Caller | Anonymous, resource_policy: Policy | None, *, resource_account: str | None, service: str
     ) -> PolicySet | None:
         """As `policies`, if nothing has to be waited for. None says nothing: ask."""
-        policies = _own_policies(caller)
-        session = policies.session
+        own = _own_policies(caller)
+        session = own.session
         narrowed = _narrowed_by_managed(caller)
         if narrowed is not None:
             managed = [self._identities.held_managed_policy(arn) for arn in narrowed.policy_arns]
@@ -115,13 +115,30 @@ class Authorizer:
             session = _session_policies(narrowed, managed)
         owner = None
         if service not in _NOT_RESOURCE_CONTROLLED:
-            if isinstance(caller, Caller) and caller.account.account_id == resource_account:
-                owner = caller.account
-            else:
+            owner = caller.account if isinstance(caller, Caller) else None
+            if resource_account is not None and (owner is None or owner.account_id != resource_account):
                 owner = self._identities.held_account(resource_account)
-            if owner is None:
-                return None
-        return _together(policies, session, resource_policy, owner)
+                if owner is None:
+                    return None
+        return _together(caller, own, session, resource_policy, owner)
+
+    async def policies_of(self, check: Check, caller: Caller | Anonymous) -> PolicySet:
+        """Every policy that a decision about the check looks at."""
+        return await self.policies(
+            caller,
+            check.resource_policy,
+            resource_account=check.resource_account,
+            service=check.action.partition(":")[0],
+        )
+
+    def held_policies_of(self, check: Check, caller: Caller | Anonymous) -> PolicySet | None:
+        """As `policies_of`, if nothing has to be waited for. None says nothing: ask."""
+        return self.held_policies(
+            caller,
+            check.resource_policy,
+            resource_account=check.resource_account,
+            service=check.action.partition(":")[0],
+        )
 
 
 def decide_check(
@@ -136,19 +153,43 @@ def decide_check(
     common: the request's own context (request_context), the same for all of its checks.
     policies: of the caller, about resources of the account.
     """
-    context = {**common, **check.context}
+    context = {**common, **check.context} if check.context else common
     question = Request(caller.principal, check.action, check.resource, context, resource_account)
     return question, decide(question, policies)
 
 
 def _together(
-    own: PolicySet, session: tuple[Policy, ...] | None, resource_policy: Policy | None, owner: Account | None
+    caller: Caller | Anonymous,
+    own: PolicySet,
+    session: tuple[Policy, ...] | None,
+    resource_policy: Policy | None,
+    owner: Account | None,
 ) -> PolicySet:
     """The caller's own policies with those of the resource. owner: whose resource control policies apply, if any's."""
     # The management account has none.
     resource_control = None if owner is None or owner.management else owner.resource_control
-    if resource_policy is None and resource_control is None and session is own.session:
+    if session is not own.session:
+        return _with(own, session, resource_policy, resource_control)
+    if resource_policy is None and resource_control is None:
         return own
+    return _own_policies_beside(caller, resource_policy, resource_control)
+
+
+@lru_cache(limits.SESSIONS_CACHED)
+def _own_policies_beside(
+    caller: Caller | Anonymous, resource_policy: Policy | None, resource_control: Levels | None
+) -> PolicySet:
+    """Whoever assumes a role or reads a bucket does so again. Neither a Caller nor a Policy changes."""
+    own = _own_policies(caller)
+    return _with(own, own.session, resource_policy, resource_control)
+
+
+def _with(
+    own: PolicySet,
+    session: tuple[Policy, ...] | None,
+    resource_policy: Policy | None,
+    resource_control: Levels | None,
+) -> PolicySet:
     return PolicySet(
         identity=own.identity,
         session=session,
