@@ -21,6 +21,8 @@ from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
 from daypass.edge.pages import Page, Pages
+from daypass.edge.proxies import ProxyQuestions
+from daypass.edge.question_turn import QuestionTurn
 from daypass.edge.remote_signing import RemoteSigning
 from daypass.edge.turn import Turn
 from daypass.edge.upstream import Upstream
@@ -52,6 +54,7 @@ class Daypass:
         self._application: Application | None = None
         self._turn: Turn | None = None
         self._asked: DecisionListener | None = None
+        self._question_turn: QuestionTurn | None = None
         self._pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,11 +69,10 @@ class Daypass:
         else:
             await self._application(scope, receive, send)
 
-    def turn_of(self, server: tuple[str, int | None] | None) -> Turn | None:
-        """What answers small control-plane requests to that listener without ASGI (edge.control_protocol), if anything
-        does."""
+    def turn_of(self, server: tuple[str, int | None] | None) -> Turn | QuestionTurn | None:
+        """What answers requests to that listener without ASGI (edge.control_protocol), if anything does."""
         if self._asked is not None and self._asked.is_meant({"server": server}):
-            return None
+            return self._question_turn
         return self._turn
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -149,13 +151,17 @@ class Daypass:
                     identities=store.identities,
                     authenticator=authenticator,
                     authorizer=authorizer,
-                    audit=audit,
                     backends=chosen,
                     addressing=Addressing(settings.s3_domains, chosen.keeps_dots),
                 )
+            proxies = ProxyQuestions(front)
+            self._question_turn = QuestionTurn(
+                proxies=proxies, audit=audit, entropy=entropy, now=utc_now, token=settings.authorizer.token
+            )
             self._asked = DecisionListener(
                 decider=decider,
-                front=front,
+                proxies=proxies,
+                audit=audit,
                 entropy=entropy,
                 now=utc_now,
                 port=None if settings.authorizer.socket is not None else settings.authorizer.port,

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,60 +14,23 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from daypass import limits
-from daypass.app import Daypass
-from daypass.config import load
-from daypass.edge.control_protocol import ControlProtocol
 from daypass.wire.http import RawRequest
 from support.api import ACCOUNT, VERSIONS, Key, allow, in_process
+from support.serving import Serving, answers
 from support.signing import Credentials, header_signed
 
-GRACE_SECONDS = 10
 
-
-class Running:
-    """A server in a thread of this process, over a data directory of its own."""
+class Running(Serving):
+    """A server over a data directory of its own. user: who may issue federation tokens."""
 
     def __init__(self, data: Path, root: Key, user: Key, keep_alive_seconds: int) -> None:
-        self.data = data
+        super().__init__(data, keep_alive_seconds=keep_alive_seconds)
         self.root = root
         self.user = user
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        config = uvicorn.Config(
-            Daypass(load({"data": str(data)}, {})),
-            http=ControlProtocol,
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            log_level="error",
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=keep_alive_seconds,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-
-    def tell_to_stop(self) -> None:
-        self._server.should_exit = True
-
-    def wait_until_stopped(self) -> None:
-        self._thread.join(2 * GRACE_SECONDS)
-        assert not self._thread.is_alive()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def audit(self) -> str:
-        return (self.data / "audit.jsonl").read_text()
 
 
 @contextmanager
@@ -119,24 +81,6 @@ def sent(request: RawRequest, *more: bytes, version: bytes = b"1.1", target: byt
 
 def federation(server: Running, name: str) -> bytes:
     return sent(signed(server.user, form("GetFederationToken", Name=name)))
-
-
-def answers(connection: socket.socket, count: int) -> list[bytes]:
-    """So many whole answers, head and body."""
-    received, whole = b"", list[bytes]()
-    while len(whole) < count:
-        head, end, rest = received.partition(b"\r\n\r\n")
-        if end:
-            length = int(re.search(rb"(?i)\r\ncontent-length: (\d+)", head)[1])  # type: ignore[index]  # because each has one
-            if len(rest) >= length:
-                whole.append(head + end + rest[:length])
-                received = rest[length:]
-                continue
-        part = connection.recv(65_536)
-        assert part, f"closed after {received!r}"
-        received += part
-    assert received == b""
-    return whole
 
 
 def asked(server: Running, request: bytes) -> bytes:

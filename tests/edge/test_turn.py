@@ -181,7 +181,7 @@ def test_a_buckets_own_host_is_not_the_control_planes(settled: InProcess, daypas
     assert without_domains.is_meant(b"reports.s3.example.com")
 
 
-def test_the_authorizers_listener_has_no_turn(tmp_path: Path) -> None:
+def test_the_authorizers_listener_has_no_such_turn(tmp_path: Path) -> None:
     options = {"authorizer_listen": "127.0.0.1:8421", "authorizer_token": "t" * 43}
     with in_process(tmp_path / "data", options=options) as running:
         assert running.turn(("127.0.0.1", 8421)) is None

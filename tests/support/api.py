@@ -22,6 +22,7 @@ from botocore.credentials import Credentials
 
 from daypass.app import Daypass
 from daypass.config import load
+from daypass.edge.question_turn import QuestionTurn
 from daypass.edge.turn import Turn
 from daypass.store import initialise
 from daypass.store.entropy import SystemEntropy
@@ -95,8 +96,14 @@ class InProcess:
         assert said["type"] == f"{event}.complete", said
 
     def turn(self, server: tuple[str, int | None] | None = ("127.0.0.1", 8420)) -> Turn | None:
-        """What answers requests to that listener that come past ASGI."""
-        return self._app.turn_of(server)
+        """What answers requests of the control plane to that listener that come past ASGI."""
+        turn = self._app.turn_of(server)
+        return turn if isinstance(turn, Turn) else None
+
+    def question_turn(self, server: tuple[str, int | None] | None = ("127.0.0.1", 8421)) -> QuestionTurn | None:
+        """What answers questions to that listener that come past ASGI."""
+        turn = self._app.turn_of(server)
+        return turn if isinstance(turn, QuestionTurn) else None
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs it on the event loop that requests run on."""

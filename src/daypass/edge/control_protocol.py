@@ -1,8 +1,9 @@
-"""One connection as `daypass serve` reads it: small control-plane requests go straight to the turn, all others to ASGI.
+"""One connection as `daypass serve` reads it: what can be answered at once goes straight to a turn, all else to ASGI.
 
-Straight goes a form to `/` that came whole, in one piece, signed for STS or IAM or not at all, on a connection that
-owes no other answer. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and
-so do its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
+Straight goes, on a connection that owes no other answer, what came whole and in one piece: on the public port a form to
+`/` that is signed for STS or IAM or not at all, to edge.turn; on the authorizer's listener a proxy's question, to
+edge.question_turn. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and so
+do its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
 
 Source: RFC 9112, "Message format" and "Connection management"; uvicorn's HttpToolsProtocol, whose callbacks these are.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from daypass.edge.http_protocol import BoundedHttpProtocol
+from daypass.edge.question_turn import QuestionTurn
 from daypass.edge.turn import Turn
 from daypass.wire.http import Headers, RawResponse
 
@@ -36,6 +39,8 @@ class _Owed(msgspec.Struct, eq=False):
     """
 
     connection: ControlProtocol
+    method: str
+    target: bytes
     headers: Headers
     body: bytes
     source_ip: str
@@ -46,8 +51,8 @@ class _Owed(msgspec.Struct, eq=False):
     message_event: asyncio.Event = _NOBODY_WAITS
 
     def __repr__(self) -> str:
-        """Headers and body stay out: a token, a signature or a policy may be among them."""
-        return f"_Owed({len(self.body)} bytes, response_complete={self.response_complete})"
+        """Target, headers and body stay out: a token, a signature or a policy may be among them."""
+        return f"_Owed({self.method}, {len(self.body)} bytes, response_complete={self.response_complete})"
 
     def answer(self, response: RawResponse | None) -> None:
         self.response_complete = True
@@ -62,9 +67,10 @@ class ControlProtocol(BoundedHttpProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._turn: Turn | None = None
+        self._turn: Turn | QuestionTurn | None = None
         self._source_ip = ""
-        self._straight: Turn | None = None  # where the request goes that is being received
+        self._straight: Turn | QuestionTurn | None = None  # where the request goes that is being received
+        self._method = ""
         self._body = b""
         self._idle_since: float | None = None  # since the last straight answer; None: since none
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -117,6 +123,8 @@ class ControlProtocol(BoundedHttpProtocol):
             return
         self.cycle = owed = _Owed(
             self,
+            self._method,
+            self.url,
             tuple(self.headers),
             self._body,
             self._source_ip,
@@ -125,21 +133,24 @@ class ControlProtocol(BoundedHttpProtocol):
         )
         turn.ask(owed, self.tasks)
 
-    def _may_go_straight(self, turn: Turn) -> bool:
+    def _may_go_straight(self, turn: Turn | QuestionTurn) -> bool:
         """Whether all that is known of the request when its head is whole is as it should be."""
+        if self.url != b"/" and not isinstance(turn, QuestionTurn):
+            return False  # nearly all that is S3's
         headers = self.headers
         named = dict(headers)
-        authorization = named.get(b"authorization")
+        method = self.parser.get_method()
+        self._method = method.decode("ascii")
         return (
-            self.url == b"/"
-            and len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
-            and _NEEDED.issubset(named)
+            len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
             and _SPECIAL.isdisjoint(named)
-            and (authorization is None or _is_of_control_plane(authorization))
-            and turn.is_meant(named[b"host"])
+            and (
+                turn.takes(method, self.url, named.get(b"content-length"))
+                if isinstance(turn, QuestionTurn)
+                else method == b"POST" and self.url == b"/" and _is_of_control_plane(turn, named)
+            )
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
-            and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
         )
 
@@ -194,8 +205,15 @@ class ControlProtocol(BoundedHttpProtocol):
             self.timeout_keep_alive_handler()
 
 
-def _is_of_control_plane(authorization: bytes) -> bool:
-    """Whether the credential scope in it is one of STS or IAM, and can be no other."""
-    if authorization.count(_TERMINATOR) != 1:
+def _is_of_control_plane(turn: Turn, named: Mapping[bytes, bytes]) -> bool:
+    """Whether a form with these headers is for STS or IAM, and can be for nobody else."""
+    if not _NEEDED.issubset(named):
         return False
-    return _SCOPES[0] in authorization or _SCOPES[1] in authorization
+    authorization = named.get(b"authorization")
+    if authorization is not None:
+        # The credential scope is one of the two, and there is no second.
+        if authorization.count(_TERMINATOR) != 1:
+            return False
+        if _SCOPES[0] not in authorization and _SCOPES[1] not in authorization:
+            return False
+    return turn.is_meant(named[b"host"])

@@ -14,27 +14,37 @@ Source: S3 API Reference, each operation's page; "Authenticating requests: using
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from daypass.edge.backend import EMPTY_HASH
 from daypass.edge.backends import Backends
+from daypass.edge.route import TO_THE_GATEWAY, Resigned, Route
 from daypass.edge.upstream import UpstreamRequest
 from daypass.errors import ServiceError
-from daypass.policy import Outcome
+from daypass.policy import Outcome, PolicySet
 from daypass.service.authenticate import Authenticator
-from daypass.service.authorize import Authorizer
+from daypass.service.authorize import Authorizer, decide_check, request_context
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
-from daypass.service.ports import AuditLog, IdentityReader
-from daypass.service.s3 import S3Access, enforce, refuse_unserved
+from daypass.service.ports import Bucket, IdentityReader
+from daypass.service.s3 import audit_record, enforce, refuse_unserved
 from daypass.service.s3_catalog import ROWS, Body
-from daypass.service.s3_checks import S3Exchange, actions_of, checks, forwarded, listing_check
+from daypass.service.s3_checks import (
+    S3Exchange,
+    checks,
+    forwarded,
+    has_object_tags,
+    listing_check,
+    speaks_of_object_tags,
+)
+from daypass.service.s3_public import policy_in_force
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
 from daypass.wire.payload import BodyMode, Payload, read_payload
 from daypass.wire.s3 import S3Call, encode_query, read_call
 from daypass.wire.s3_address import Addressing, encode_path
-from daypass.wire.sigv4 import SignatureFault
+from daypass.wire.sigv4 import Claim, SignatureFault
+
+_Asked = tuple[Claim | None, Payload, S3Call]
 
 # The operations that carry objects, or are as frequent. All others are the gateway's.
 DIRECT: Final = frozenset({"DeleteObject", "GetObject", "HeadObject", "PutObject", "UploadPart"})
@@ -63,19 +73,8 @@ _HARMLESS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Resigned:
-    """The request as the backend is to get it. target: path and query, percent-encoded as they are sent."""
-
-    target: bytes
-    host: bytes
-    payload_hash: bytes
-    date: bytes
-    authorization: bytes
-
-
 class Front:
-    """Decides S3 requests by their heads."""
+    """Decides S3 requests by their heads. Writes nothing down: whoever tells the route to a proxy does, before."""
 
     def __init__(
         self,
@@ -83,42 +82,119 @@ class Front:
         identities: IdentityReader,
         authenticator: Authenticator,
         authorizer: Authorizer,
-        audit: AuditLog,
         backends: Backends,
         addressing: Addressing,
     ) -> None:
         self._identities = identities
         self._authenticator = authenticator
-        self._access = S3Access(authorizer, audit)
+        self._authorizer = authorizer
         self._backends = backends
         self._addressing = addressing
 
-    async def resign(self, request: RawRequest, request_id: str) -> Resigned | None:
-        """The backend's request, if the client's is allowed and the proxy can carry it; None sends it to the gateway.
+    async def route(self, request: RawRequest, request_id: str) -> Route:
+        """Where the request goes: to the backend, if it is allowed and the proxy can carry it.
 
         request: its head, with the content-length that the client sent.
         """
         try:
-            exchange, payload = await self._exchange(request, request_id)
-            if exchange is None or not await self._is_allowed(exchange):
-                return None
-            enforce(exchange)
-            query, headers = forwarded(exchange)
-            upstream = self._backends.of(exchange.bucket_name)
+            claim, payload, call = asked = self._read(request)
+            if not _is_carried(request, asked):
+                return TO_THE_GATEWAY
+            caller: Caller | Anonymous = ANONYMOUS
+            if claim is not None:
+                caller = await self._authenticator.authenticate(request, claim, payload.declared)
+            bucket = await self._identities.bucket(call.bucket or "")
+            if bucket is None:
+                return TO_THE_GATEWAY
+            policies = await self._authorizer.policies(
+                caller, policy_in_force(bucket, caller), resource_account=bucket.account_id, service="s3"
+            )
+            return self._decided(request, request_id, asked, caller, bucket, policies)
         except (ServiceError, SignatureFault):
-            return None
-        if dict(headers) != {name: value for name, value in exchange.call.headers.items() if name != "content-length"}:
+            return TO_THE_GATEWAY
+
+    def held(self, request: RawRequest, request_id: str) -> Route | None:
+        """As `route`, if nothing has to be waited for. None says nothing: ask `route`."""
+        try:
+            claim, payload, call = asked = self._read(request)
+            if not _is_carried(request, asked):
+                return TO_THE_GATEWAY
+            caller: Caller | Anonymous | None = ANONYMOUS
+            if claim is not None:
+                caller = self._authenticator.held(request, claim, payload.declared)
+            bucket = self._identities.held_bucket(call.bucket or "")
+            if caller is None or bucket is None:
+                return None
+            policies = self._authorizer.held_policies(
+                caller, policy_in_force(bucket, caller), resource_account=bucket.account_id, service="s3"
+            )
+            if policies is None:
+                return None
+            return self._decided(request, request_id, asked, caller, bucket, policies)
+        except (ServiceError, SignatureFault):
+            return TO_THE_GATEWAY
+
+    def _read(self, request: RawRequest) -> _Asked:
+        """What is asked, nothing of it proven."""
+        claim = sigv4.read_claim(request)
+        presigned = claim is not None and claim.location == "query"
+        call = read_call(request, presigned=presigned, addressing=self._addressing)
+        return claim, read_payload(request, claim), call
+
+    def _decided(
+        self,
+        request: RawRequest,
+        request_id: str,
+        asked: _Asked,
+        caller: Caller | Anonymous,
+        bucket: Bucket,
+        policies: PolicySet,
+    ) -> Route:
+        """The route of a request whose caller is proven. What is refused the gateway records.
+
+        policies: of the caller, about what is in the bucket.
+
+        Raises:
+            ServiceError: the request asks for what is not served, or not to this caller.
+        """
+        claim, payload, call = asked
+        exchange = S3Exchange(request, request_id, claim, caller, call, ROWS[call.operation.name], bucket)
+        required = checks(exchange)
+        if speaks_of_object_tags(policies) and any(has_object_tags(check.action) for check in required):
+            return TO_THE_GATEWAY
+        common = request_context(caller, request, "" if claim is None else claim.region)
+        records = []
+        for check in required:
+            _, decision = decide_check(caller, check, common, policies, bucket.account_id)
+            if decision.outcome is not Outcome.ALLOWED:
+                return TO_THE_GATEWAY
+            records.append(audit_record(exchange, check, decision))
+        if call.operation.name in _READS:
+            # A missing key is answered 404 by the backend, to whoever asks. Who could not have listed it gets S3's 403
+            # from the gateway.
+            _, decision = decide_check(caller, listing_check(exchange), common, policies, bucket.account_id)
+            if decision.outcome is not Outcome.ALLOWED:
+                return TO_THE_GATEWAY
+        enforce(exchange)
+        resigned = self._resigned(exchange, payload)
+        return TO_THE_GATEWAY if resigned is None else Route(resigned, tuple(records))
+
+    def _resigned(self, exchange: S3Exchange, payload: Payload) -> Resigned | None:
+        """The backend's request; None if the proxy cannot make it of the client's."""
+        request, call = exchange.request, exchange.call
+        query, headers = forwarded(exchange)
+        if dict(headers) != {name: value for name, value in call.headers.items() if name != "content-length"}:
             return None  # a header is to be left out or written anew, and the proxy passes on what the client sent
         made = UpstreamRequest(
             method=request.method,
-            path=encode_path(exchange.call.bucket, exchange.call.key),
+            path=encode_path(call.bucket, call.key),
             query=encode_query(query),
-            headers=tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers),
+            headers=tuple([(name.encode("ascii"), value.encode("ascii")) for name, value in headers]),
             payload_hash=payload.declared if exchange.row.body is Body.STREAM else EMPTY_HASH,
             content_length=None,
             at=request.received,
         )
-        signed, authorization = upstream.sign(made)
+        signed, authorization = self._backends.of(exchange.bucket_name).sign(made)
         return Resigned(
             target=made.path + (b"?" + made.query if made.query else b""),
             host=signed[0][1],
@@ -127,50 +203,28 @@ class Front:
             authorization=authorization,
         )
 
-    async def _exchange(self, request: RawRequest, request_id: str) -> tuple[S3Exchange | None, Payload]:
-        """The request as it was proven; None, if it is one for the gateway."""
-        claim = sigv4.read_claim(request)
-        payload = read_payload(request, claim)
-        if payload.mode.is_chunked or (claim is not None and claim.service != "s3"):
-            return None, payload
-        presigned = claim is not None and claim.location == "query"
-        call = read_call(request, presigned=presigned, addressing=self._addressing)
-        if call.operation.name not in DIRECT or not _is_harmless(request, call):
-            return None, payload
-        row = ROWS[call.operation.name]
-        refuse_unserved(call, row)
-        if not _body_fits(call, payload):
-            return None, payload
-        caller: Caller | Anonymous = ANONYMOUS
-        if claim is not None:
-            caller = await self._authenticator.authenticate(request, claim, payload.declared)
-        bucket = await self._identities.bucket(call.bucket or "")
-        if bucket is None:
-            return None, payload
-        return S3Exchange(request, request_id, claim, caller, call, row, bucket), payload
 
-    async def _is_allowed(self, exchange: S3Exchange) -> bool:
-        """Whether all of it is allowed. What is allowed is put on record here; a refusal the gateway records."""
-        if await self._access.asks_for_object_tags(exchange, actions_of(exchange), exchange.bucket):
-            return False
-        required = list(checks(exchange))
-        # A missing key is answered 404 by the backend, to whoever asks. Who could not have listed it gets S3's 403
-        # from the gateway.
-        asked = [*required, listing_check(exchange)] if exchange.call.operation.name in _READS else required
-        decisions = []
-        for check in asked:
-            _, decision = await self._access.decide(exchange, check, exchange.bucket)
-            if decision.outcome is not Outcome.ALLOWED:
-                return False
-            decisions.append(decision)
-        for check, decision in zip(required, decisions, strict=False):
-            self._access.record(exchange, check, decision)
-        return True
+def _is_carried(request: RawRequest, asked: _Asked) -> bool:
+    """Whether a proxy can carry such a request at all.
+
+    Raises:
+        ServiceError: it has a parameter that is not served.
+    """
+    claim, payload, call = asked
+    if payload.mode.is_chunked or (claim is not None and claim.service != "s3"):
+        return False
+    if call.operation.name not in DIRECT or not _is_harmless(request, call):
+        return False
+    refuse_unserved(call, ROWS[call.operation.name])
+    return _body_fits(call, payload)
 
 
 def _is_harmless(request: RawRequest, call: S3Call) -> bool:
     """Whether every header of the request is one that the backend may get as the client sent it."""
-    return all(name in _HARMLESS or name.decode("latin-1") in call.headers for name, _ in request.headers)
+    for name, _ in request.headers:
+        if name not in _HARMLESS and name.decode("latin-1") not in call.headers:
+            return False
+    return True
 
 
 def _body_fits(call: S3Call, payload: Payload) -> bool:

@@ -13,18 +13,17 @@ Source: nginx's documentation, ngx_http_auth_request_module; Envoy's, "External 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
-from daypass.edge.asgi import Scope
 from daypass.edge.front import Front
+from daypass.edge.route import Route
+from daypass.edge.told import Told
 from daypass.wire.http import Headers, RawRequest, RawResponse
 
 NGINX_PATH: Final = b"/_daypass/nginx"
 ENVOY_PREFIX: Final = b"/_daypass/envoy"
 
-BACKEND: Final = b"backend"
-GATEWAY: Final = b"gateway"
+_BELOW_ENVOY: Final = ENVOY_PREFIX + b"/"
 
 _METHOD: Final = b"x-original-method"
 _TARGET: Final = b"x-original-uri"
@@ -49,93 +48,136 @@ _ADDED_BY_ENVOY: Final = frozenset(
 _NOT_THE_CLIENTS: Final = _SAID_BY_NGINX | _OF_THE_QUESTION
 _NOT_ENVOYS_CLIENTS: Final = _ADDED_BY_ENVOY | _OF_THE_QUESTION
 
+_NO_BODY: Final = (b"content-length", b"0")
+_TO_THE_BACKEND: Final[Headers] = ((b"x-daypass-route", b"backend"), _NO_BODY)
+_TO_THE_GATEWAY: Final = RawResponse(200, ((b"x-daypass-route", b"gateway"), _NO_BODY), b"")
+_GATEWAY: Final = Told(_TO_THE_GATEWAY, (), _TO_THE_GATEWAY)
+
 
 class Misconfigured(Exception):
     """What the proxy did not say, or said twice. Its text is one line that says what to set."""
 
 
-async def ask_for_nginx(front: Front, scope: Scope, request_id: str, received: datetime) -> RawResponse:
-    """The answer to nginx's question: always 200, with where to send the request and how it is signed there."""
-    said = _said(scope["headers"])
-    path, _, query = said[_TARGET].partition(b"?")
-    headers = [header for header in scope["headers"] if header[0] not in _NOT_THE_CLIENTS]
-    if said[_LENGTH]:
-        headers.append((b"content-length", said[_LENGTH]))
-    request = RawRequest(
-        method=said[_METHOD].decode("latin-1"),
-        path=path,
-        query=query,
-        headers=tuple(headers),
-        body=b"",
-        source_ip=said[_PEER].decode("latin-1"),
-        secure=said[_SCHEME] == b"https",
-        received=received,
-    )
-    resigned = await front.resign(request, request_id)
+class ProxyQuestions:
+    """Answers both. front: None if no S3 backend is configured."""
+
+    def __init__(self, front: Front | None) -> None:
+        self._front = front
+
+    async def told(self, question: RawRequest, request_id: str) -> Told:
+        """The answer: always 200, with where to send the client's request, and how it is signed there.
+
+        question: as the proxy sent it, to NGINX_PATH or below ENVOY_PREFIX.
+
+        Raises:
+            Misconfigured: the proxy does not say what it must, or there is no store.
+        """
+        front, request = self._asked(question)
+        return _told(question, request, await front.route(request, request_id))
+
+    def held(self, question: RawRequest, request_id: str) -> Told | None:
+        """As `told`, if nothing has to be waited for. None says nothing: ask `told`."""
+        front, request = self._asked(question)
+        route = front.held(request, request_id)
+        return None if route is None else _told(question, request, route)
+
+    def _asked(self, question: RawRequest) -> tuple[Front, RawRequest]:
+        if self._front is None:
+            raise Misconfigured("Daypass has no S3 backend; set --s3-backend")
+        is_nginx = question.path == NGINX_PATH
+        return self._front, _read_for_nginx(question) if is_nginx else _read_for_envoy(question)
+
+
+def is_proxy_s(path: bytes) -> bool:
+    """Whether it is a proxy that asks at that path."""
+    return path in (NGINX_PATH, ENVOY_PREFIX) or path.startswith(_BELOW_ENVOY)
+
+
+def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
+    resigned = route.resigned
     if resigned is None:
-        return _routed(GATEWAY)
-    return _routed(
-        BACKEND,
-        (b"x-daypass-uri", resigned.target),
-        (b"x-daypass-host", resigned.host),
-        (b"x-daypass-content-sha256", resigned.payload_hash),
-        (b"x-daypass-date", resigned.date),
-        (b"x-daypass-authorization", resigned.authorization),
-    )
-
-
-async def ask_for_envoy(front: Front, scope: Scope, request_id: str, received: datetime) -> RawResponse:
-    """The answer to Envoy's question: always 200, with the headers that Envoy puts into the request."""
-    path = scope["raw_path"].partition(b"?")[0].removeprefix(ENVOY_PREFIX)
-    query = scope["query_string"]
-    held = scope["headers"]
-    request = RawRequest(
-        method=scope["method"],
-        path=path or b"/",
-        query=query,
-        headers=tuple(header for header in held if header[0] not in _NOT_ENVOYS_CLIENTS),
-        body=b"",
-        source_ip=_one(held, b"x-envoy-external-address").decode("latin-1"),
-        secure=_one(held, b"x-forwarded-proto") == b"https",
-        received=received,
-    )
-    resigned = await front.resign(request, request_id)
-    if resigned is None or resigned.target != path + (b"?" + query if query else b""):
-        return _routed(GATEWAY)
-    return _routed(
-        BACKEND,
+        return _GATEWAY
+    if question.path == NGINX_PATH:
+        headers: Headers = (
+            *_TO_THE_BACKEND,
+            (b"x-daypass-uri", resigned.target),
+            (b"x-daypass-host", resigned.host),
+            (b"x-daypass-content-sha256", resigned.payload_hash),
+            (b"x-daypass-date", resigned.date),
+            (b"x-daypass-authorization", resigned.authorization),
+        )
+        return Told(RawResponse(200, headers, b""), route.records, _TO_THE_GATEWAY)
+    # Envoy cannot change the target.
+    if resigned.target != request.path + (b"?" + request.query if request.query else b""):
+        return _GATEWAY
+    headers = (
+        *_TO_THE_BACKEND,
         (b"x-amz-content-sha256", resigned.payload_hash),
         (b"x-amz-date", resigned.date),
         (b"authorization", resigned.authorization),
         (b"x-envoy-auth-headers-to-remove", b"x-amz-security-token"),
     )
+    return Told(RawResponse(200, headers, b""), route.records, _TO_THE_GATEWAY)
 
 
-def _routed(where: bytes, *headers: tuple[bytes, bytes]) -> RawResponse:
-    return RawResponse(200, ((b"x-daypass-route", where), (b"content-length", b"0"), *headers), b"")
+def _read_for_nginx(question: RawRequest) -> RawRequest:
+    """The client's request, as nginx says it was.
+
+    Raises:
+        Misconfigured: nginx does not say it all.
+    """
+    method, target, peer, scheme, length = _said(question)
+    path, _, query = target.partition(b"?")
+    headers = [header for header in question.headers if header[0] not in _NOT_THE_CLIENTS]
+    if length:
+        headers.append((b"content-length", length))
+    return RawRequest(
+        method=method.decode("latin-1"),
+        path=path,
+        query=query,
+        headers=tuple(headers),
+        body=b"",
+        source_ip=peer.decode("latin-1"),
+        secure=scheme == b"https",
+        received=question.received,
+    )
 
 
-def _said(headers: Headers) -> dict[bytes, bytes]:
-    """What nginx says of the client's request.
+def _read_for_envoy(question: RawRequest) -> RawRequest:
+    """The client's request, as Envoy says it was."""
+    held = question.headers
+    return RawRequest(
+        method=question.method,
+        path=question.path.removeprefix(ENVOY_PREFIX) or b"/",
+        query=question.query,
+        headers=tuple([header for header in held if header[0] not in _NOT_ENVOYS_CLIENTS]),
+        body=b"",
+        source_ip=_one(held, b"x-envoy-external-address").decode("latin-1"),
+        secure=_one(held, b"x-forwarded-proto") == b"https",
+        received=question.received,
+    )
+
+
+def _said(question: RawRequest) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """What nginx says of the client's request: method, target, peer, scheme and, where it has a body, its length.
 
     Raises:
         Misconfigured: not all of it, or something twice.
     """
-    said: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in _SAID_BY_NGINX:
-            if name in said:
+    named = question.named
+    if len(named) != len(question.headers):
+        names = [name for name, _ in question.headers]
+        for name in _SAID_BY_NGINX:
+            if names.count(name) > 1:
                 raise Misconfigured(f"{name.decode()} came twice; set it with proxy_set_header")
-            said[name] = value
-    said.setdefault(_LENGTH, b"")
-    for name in (_METHOD, _TARGET, _PEER, _SCHEME):
-        if name not in said:
-            raise Misconfigured(
-                f"{name.decode()} is missing; set it with proxy_set_header, as docs/authorizer.md shows"
-            )
-    if not said[_TARGET].startswith(b"/"):
+    said = named.get(_METHOD), named.get(_TARGET), named.get(_PEER), named.get(_SCHEME)
+    method, target, peer, scheme = said
+    if method is None or target is None or peer is None or scheme is None:
+        name = (_METHOD, _TARGET, _PEER, _SCHEME)[said.index(None)]
+        raise Misconfigured(f"{name.decode()} is missing; set it with proxy_set_header, as docs/authorizer.md shows")
+    if not target.startswith(b"/"):
         raise Misconfigured("x-original-uri is $request_uri, and begins with a slash")
-    return said
+    return method, target, peer, scheme, named.get(_LENGTH, b"")
 
 
 def _one(headers: Headers, name: bytes) -> bytes:
