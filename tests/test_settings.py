@@ -27,6 +27,12 @@ STORE = (
     ("s3_backend_access_key_id", "gateway"),
     ("s3_backend_secret_access_key", "hunter2hunter2"),
 )
+TLS = (
+    ("authorizer_listen", "192.0.2.1:8421"),
+    ("authorizer_tls_certificate", "/a.pem"),
+    ("authorizer_tls_key", "/a.key"),
+    ("authorizer_client_ca", "/ca.pem"),
+)
 SAMPLES = {
     "data": Sample("/elsewhere", '"/elsewhere"'),
     "listen": Sample("[::1]:99", '"[::1]:99"'),
@@ -44,10 +50,24 @@ SAMPLES = {
     "s3_signature_version_2": Sample("true", "true"),
     "authorizer_listen": Sample("unix:/run/a.sock", '"unix:/run/a.sock"'),
     "authorizer_token": Sample(TOKEN, f'"{TOKEN}"', (("authorizer_listen", "unix:/run/a.sock"),)),
+    "authorizer_tls_certificate": Sample("/b.pem", '"/b.pem"', (TLS[0], TLS[2], TLS[3])),
+    "authorizer_tls_key": Sample("/b.key", '"/b.key"', (TLS[0], TLS[1], TLS[3])),
+    "authorizer_client_ca": Sample("/b.pem", '"/b.pem"', TLS[:3]),
+    "authorizer_client_name": Sample("a.test, spiffe://b", '["a.test", "spiffe://b"]', TLS),
     "oidc_allowed_issuers": Sample("https://a https://b", '["https://a", "https://b"]'),
     "oidc_ca_bundle": Sample(__file__, f'"{__file__}"'),
     "saml_recipients": Sample("https://a/saml", '["https://a/saml"]'),
     "public_url": Sample("https://a", '"https://a"'),
+}
+
+
+NEEDED = {  # itself, or by what stands beside it: there is no default to compare with
+    "data",
+    "s3_backend_access_key_id",
+    "s3_backend_secret_access_key",
+    "authorizer_tls_certificate",
+    "authorizer_tls_key",
+    "authorizer_client_ca",
 }
 
 
@@ -75,7 +95,7 @@ def test_an_option_a_variable_and_a_line_of_the_file_do_the_same(name: str, tmp_
     if setting.kind is not Kind.SECRET:
         value = [] if setting.kind is Kind.FLAG else [sample.text]
         assert read([f"--{name.replace('_', '-')}", *value], around) == by_line
-    if name not in ("data", "s3_backend_access_key_id", "s3_backend_secret_access_key"):  # needed, so no default
+    if name not in NEEDED:
         assert read([], around) != by_line
 
 

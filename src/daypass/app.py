@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from contextlib import AsyncExitStack
 from typing import Final
+
+import uvloop
 
 from daypass import config
 from daypass.config import Settings
@@ -20,6 +23,7 @@ from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
+from daypass.edge.mutual_tls import MutualTlsLoop, server_context
 from daypass.edge.pages import Page, Pages
 from daypass.edge.proxies import ProxyQuestions
 from daypass.edge.question_turn import QuestionTurn
@@ -92,6 +96,9 @@ class Daypass:
     async def _start(self) -> Application:
         """Everything, put together once."""
         settings = self._settings
+        tls = None if settings.authorizer is None else settings.authorizer.tls
+        if tls is not None and not isinstance(asyncio.get_running_loop(), MutualTlsLoop):
+            raise RuntimeError("an authorizer with TLS needs the event loop of `daypass serve`")
         store = await open_store(settings.data)
         self._running.push_async_callback(store.close)
         audit = FileAuditLog(settings.data / "audit.jsonl")
@@ -166,6 +173,7 @@ class Daypass:
                 now=utc_now,
                 port=None if settings.authorizer.socket is not None else settings.authorizer.port,
                 token=settings.authorizer.token,
+                mutual_tls=tls is not None,
             )
         sign_in = SignIn(authenticator=authenticator, key_ring=store.key_ring, entropy=entropy, audit=audit)
         publication = Publication(store.identities, store.directory, federation.public_url)
@@ -212,6 +220,15 @@ def _quiet_the_collector() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of one worker process: what listens, listens by it."""
+    listener = config.load().authorizer
+    if listener is None or listener.tls is None:
+        return uvloop.new_event_loop()
+    tls = listener.tls
+    return MutualTlsLoop(listener.port, server_context(tls.certificate, tls.key, tls.client_ca), tls.client_names)
 
 
 def create() -> Daypass:

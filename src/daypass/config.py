@@ -58,13 +58,25 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
+class MutualTls:
+    """What the authorizer shows, and who may ask it: client_names of client_ca, or all of that if there are none."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+    client_names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizerListener:
-    """Where the authorizer listens: a Unix socket, or a loopback address with the token that its askers present."""
+    """Where the authorizer listens: a Unix socket, a loopback address with the token that its askers present, or any
+    address with TLS and their certificates."""
 
     socket: Path | None
     host: str
     port: int
     token: Secret | None
+    tls: MutualTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,9 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
     if not values.get("data"):
         raise SettingsError("no data directory: pass --data DIR or set DAYPASS_DATA")
     host, port = _listen(str(values.get("listen", DEFAULT_LISTEN)))
+    authorizer = _authorizer(values)
+    if authorizer is not None and authorizer.socket is None and authorizer.port == port:
+        raise SettingsError(f"--listen and --authorizer-listen have the same port {port}; choose two")
     return Settings(
         data=Path(values["data"]),
         host=host,
@@ -150,7 +165,7 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
         s3_domains=_domains(values.get("s3_domains", ())),
         adoptions=_adoptions(values.get("s3_adopt", ())),
         trusted_proxies=_networks(values.get("trusted_proxies", ())),
-        authorizer=_authorizer(values),
+        authorizer=authorizer,
         federation=_federation(values),
         s3_signature_version_2=_flag(values.get("s3_signature_version_2", False)),
     )
@@ -188,10 +203,11 @@ def _listen(text: str) -> tuple[str, int]:
 
 
 def _authorizer(values: Mapping[str, Any]) -> AuthorizerListener | None:
-    text, token = values.get("authorizer_listen"), values.get("authorizer_token")
+    text, token, tls = values.get("authorizer_listen"), values.get("authorizer_token"), _mutual_tls(values)
     if not text:
-        if token:
-            raise SettingsError("DAYPASS_AUTHORIZER_TOKEN does nothing without --authorizer-listen")
+        if token or tls:
+            what = "DAYPASS_AUTHORIZER_TOKEN" if token else "the authorizer's TLS"
+            raise SettingsError(f"{what} does nothing without --authorizer-listen")
         return None
     if token is not None and len(str(token)) < limits.AUTHORIZER_TOKEN_CHARS:
         raise SettingsError(f"DAYPASS_AUTHORIZER_TOKEN needs at least {limits.AUTHORIZER_TOKEN_CHARS} characters")
@@ -200,18 +216,44 @@ def _authorizer(values: Mapping[str, Any]) -> AuthorizerListener | None:
         path = Path(str(text).removeprefix("unix:"))
         if not path.is_absolute():
             raise SettingsError(f"`{text}` is no socket; write unix: and an absolute path")
+        if tls is not None:
+            raise SettingsError("a Unix socket has no TLS; write HOST:PORT for --authorizer-listen")
         return AuthorizerListener(path, "", 0, secret)
     host, port = _listen(str(text))
-    if not _is_loopback(host) or port == 0:
+    if port == 0:
+        raise SettingsError(f"the authorizer does not listen on `{text}`: it takes a port of its own, such as 8421")
+    if tls is not None:
+        return AuthorizerListener(None, host, port, secret, tls)
+    if not _is_loopback(host):
         raise SettingsError(
             f"the authorizer does not listen on `{text}`: it answers questions about anybody, so it takes a loopback "
-            "address with a port, such as 127.0.0.1:8421, or a socket, such as unix:/run/daypass/authorizer.sock"
+            "address, such as 127.0.0.1:8421, a socket, such as unix:/run/daypass/authorizer.sock, or "
+            "--authorizer-tls-certificate, --authorizer-tls-key and --authorizer-client-ca"
         )
     if secret is None:
         raise SettingsError(
-            "an authorizer on TCP needs DAYPASS_AUTHORIZER_TOKEN, which its askers present; a Unix socket does not"
+            "an authorizer on TCP needs DAYPASS_AUTHORIZER_TOKEN, which its askers present, or TLS with their "
+            "certificates; a Unix socket does not"
         )
     return AuthorizerListener(None, host, port, secret)
+
+
+_TLS_FILES: Final = ("authorizer_tls_certificate", "authorizer_tls_key", "authorizer_client_ca")
+
+
+def _mutual_tls(values: Mapping[str, Any]) -> MutualTls | None:
+    """All three files or none: without the authority nobody would be asked for a certificate."""
+    given = [name for name in _TLS_FILES if values.get(name)]
+    names = frozenset(str(name) for name in _listed(values.get("authorizer_client_name", ())))
+    if not given:
+        if names:
+            raise SettingsError("--authorizer-client-name does nothing without --authorizer-client-ca")
+        return None
+    missing = [SETTINGS[name].option for name in _TLS_FILES if name not in given]
+    if missing:
+        raise SettingsError(f"the authorizer's TLS needs {' and '.join(missing)} as well")
+    certificate, key, client_ca = (Path(str(values[name])) for name in _TLS_FILES)
+    return MutualTls(certificate, key, client_ca, names)
 
 
 def _is_loopback(host: str) -> bool:

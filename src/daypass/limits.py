@@ -180,6 +180,7 @@ COOKIE_CHARS: Final = 3_500  # of one cookie; browsers keep 4,096 bytes with nam
 AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
 AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys
 AUTHORIZER_TOKEN_CHARS: Final = 32  # at least, of what a TCP asker proves itself with: 128 bits in hexadecimal
+TLS_HANDSHAKE_SECONDS: Final = 10  # then the connection is closed; asyncio gives 60
 
 # --- the client package -------------------------------------------------------------------------------------
 CLIENT_TIMEOUT_SECONDS: Final = 30  # of one call, unless its caller says otherwise

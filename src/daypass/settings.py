@@ -91,9 +91,18 @@ _AUTHORIZER: Final = (
     Setting(
         "authorizer_listen",
         "WHERE",
-        "Answer questions about decisions here: `unix:/PATH`, or a loopback HOST:PORT and the token. Default: nowhere.",
+        "Answer questions about decisions here: `unix:/PATH`, a loopback HOST:PORT with the token, or any HOST:PORT "
+        "with TLS and clients' certificates. Default: nowhere.",
     ),
-    Setting("authorizer_token", "TOKEN", "What those who ask over TCP present.", Kind.SECRET),
+    Setting("authorizer_token", "TOKEN", "What those who ask present; without TLS they have to.", Kind.SECRET),
+    Setting("authorizer_tls_certificate", "FILE", "The authorizer's certificate (PEM), followed by those above it."),
+    Setting("authorizer_tls_key", "FILE", "The key of that certificate (PEM, no password)."),
+    Setting("authorizer_client_ca", "FILE", "Certificate authorities (PEM) of those who may ask."),
+    Setting(
+        "authorizer_client_name",
+        "LIST",
+        "Names in their certificates that may ask, such as `proxy.internal`. Default: all of those authorities.",
+    ),
 )
 _FEDERATION: Final = (
     Setting(

@@ -66,8 +66,9 @@ def certified(
     hosts: tuple[str, ...] = (),
     key: PrivateKey | None = None,
     until: datetime = _UNTIL,
+    usage: x509.ObjectIdentifier | None = None,
 ) -> Certified:
-    """issuer: who signs; itself if None. hosts: names and addresses that it is for."""
+    """issuer: who signs; itself if None. hosts: names, addresses and URIs that it is for. usage: its only one."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -87,8 +88,10 @@ def certified(
     )
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     if authority:
-        usage = x509.KeyUsage(
+        signs = x509.KeyUsage(
             digital_signature=True,
             content_commitment=False,
             key_encipherment=False,
@@ -99,7 +102,7 @@ def certified(
             encipher_only=False,
             decipher_only=False,
         )
-        builder = builder.add_extension(usage, critical=True)
+        builder = builder.add_extension(signs, critical=True)
     return Certified(builder.sign(signing_key, hashes.SHA256()), key)
 
 
@@ -107,4 +110,4 @@ def _host(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        return x509.DNSName(text)
+        return x509.UniformResourceIdentifier(text) if "://" in text else x509.DNSName(text)

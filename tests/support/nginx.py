@@ -46,10 +46,11 @@ def nginx_in_front(
     *,
     store: str,
     gateway: str,
-    authorizer: Path,
+    authorizer: Path | str,
     changed: Callable[[str], str] = lambda configuration: configuration,
 ) -> Iterator[str]:
-    """The URL of an nginx in front. store, gateway: host and port. changed: what is done to the configuration."""
+    """The URL of an nginx in front. store, gateway: host and port. authorizer: a socket, or host and port. changed: what
+    is done to the configuration."""
     binary, port = nginx_binary(), free_port()
     assert binary is not None
     directory.mkdir()
@@ -59,7 +60,7 @@ def nginx_in_front(
     for written, here in (
         ("127.0.0.1:9000", store),
         ("127.0.0.1:8420", gateway),
-        ("unix:/run/daypass/authorizer.sock", f"unix:{authorizer}"),
+        ("unix:/run/daypass/authorizer.sock", f"unix:{authorizer}" if isinstance(authorizer, Path) else authorizer),
         ("127.0.0.1:8080", f"127.0.0.1:{port}"),
     ):
         assert written in text

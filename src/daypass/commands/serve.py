@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from daypass import config
 from daypass.config import AuthorizerListener, Settings, SettingsError
+from daypass.edge.mutual_tls import server_context
 from daypass.settings import GROUPS, SETTINGS, Kind, Setting
 from daypass.store import StoreError, open_store
 
@@ -79,6 +80,7 @@ def serve(**options: Any) -> None:
         listener = _bind(settings.host, settings.port, "--listen")
         listeners = [listener]
         if settings.authorizer is not None:
+            _check_tls(settings.authorizer)
             listeners.append(_bind_authorizer(settings.authorizer))
     except (SettingsError, StoreError) as error:
         raise click.ClickException(str(error)) from None
@@ -89,6 +91,15 @@ def serve(**options: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config.export(options)
     _run(settings, listeners)
+
+
+def _check_tls(listener: AuthorizerListener) -> None:
+    tls = listener.tls
+    if tls is not None:
+        try:
+            server_context(tls.certificate, tls.key, tls.client_ca)
+        except ValueError as error:
+            raise SettingsError(f"the authorizer's TLS cannot be used: {error}") from None
 
 
 async def _check_store(settings: Settings) -> None:
@@ -150,7 +161,7 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> None:
         workers=settings.workers,
         # On httptools, never the h11 fallback: that accepts what a strict parser refuses.
         http="daypass.edge.control_protocol:ControlProtocol",
-        loop="uvloop",
+        loop="daypass.app:new_event_loop",  # uvloop
         ws="none",
         lifespan="on",
         access_log=False,  # the audit log is the record; an access log would carry presigned signatures

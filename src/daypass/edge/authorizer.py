@@ -1,7 +1,8 @@
 """The authorizer: decisions for those who carry the bytes themselves, on a listener of its own.
 
-Who can reach it can ask about anybody, so it listens on a Unix socket, guarded by the file's permissions, or on a
-loopback address, guarded by a token as well. Its answers hold decisions and reasons; no key and no session token.
+Who can reach it can ask about anybody, so it listens on a Unix socket, guarded by the file's permissions, on a loopback
+address, guarded by a token as well, or over TLS for those with a certificate (edge.mutual_tls). Its answers hold
+decisions and reasons; no key and no session token.
 
     POST /_daypass/authorize    a question, or a batch of them, as JSON (service.decisions)
     GET  /_daypass/nginx        nginx's question about an S3 request (edge.proxies)
@@ -37,7 +38,7 @@ class DecisionListener:
     """Answers on the authorizer's listener, and nowhere else.
 
     port: of a loopback listener; None for a Unix socket.
-    token: what an asker over TCP proves itself with.
+    token: what an asker over TCP proves itself with; None over TLS: by its certificate alone (edge.mutual_tls).
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class DecisionListener:
         now: Callable[[], datetime],
         port: int | None,
         token: Secret | None,
+        mutual_tls: bool = False,
     ) -> None:
-        if port is not None and token is None:
-            raise ValueError("an authorizer on TCP has a token")
+        if port is not None and token is None and not mutual_tls:
+            raise ValueError("an authorizer on TCP has a token, or TLS with its askers' certificates")
         self._decider = decider
         self._proxies = proxies
         self._audit = audit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,13 +41,19 @@ class Answer:
 
 
 class Authorizer:
-    """Where to ask: `unix:/path/of/the/socket`, or `http://127.0.0.1:8421` with the token of its configuration."""
+    """Where to ask: `unix:/path/of/the/socket`, `http://127.0.0.1:8421` with the token of its configuration, or
+    `https://authorizer.internal:8421` with a TLS context that has one's certificate (`load_cert_chain`)."""
 
-    def __init__(self, where: str, *, token: str | None = None) -> None:
+    def __init__(self, where: str, *, token: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._socket = where.removeprefix("unix:") if where.startswith("unix:") else None
         parts = urlsplit(where)
-        if self._socket is None and (parts.scheme != "http" or parts.hostname is None or parts.port is None):
-            raise ValueError("an authorizer is unix:/path or http://HOST:PORT")
+        if self._socket is None and (
+            parts.scheme not in ("http", "https") or parts.hostname is None or parts.port is None
+        ):
+            raise ValueError("an authorizer is unix:/path, http://HOST:PORT or https://HOST:PORT")
+        if (parts.scheme == "https") is not (tls is not None):
+            raise ValueError("an authorizer with https, and no other, is asked with a TLS context")
+        self._tls = tls
         self._host, self._port = parts.hostname or "localhost", parts.port or 80
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
@@ -81,6 +88,8 @@ class Authorizer:
             raise AuthorizerUnavailable(f"the authorizer did not answer: {type(error).__name__}") from None
 
     def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is not None:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=ANSWER_SECONDS, context=self._tls)
         if self._socket is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=ANSWER_SECONDS)
         return _UnixConnection(self._socket)
