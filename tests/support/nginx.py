@@ -49,8 +49,10 @@ def nginx_in_front(
     authorizer: Path | str,
     changed: Callable[[str], str] = lambda configuration: configuration,
 ) -> Iterator[str]:
-    """The URL of an nginx in front. store, gateway: host and port. authorizer: a socket, or host and port. changed: what
-    is done to the configuration."""
+    """The URL of an nginx in front.
+
+    store, gateway: host and port. authorizer: a socket, or host and port. changed: what is done to the configuration.
+    """
     binary, port = nginx_binary(), free_port()
     assert binary is not None
     directory.mkdir()
