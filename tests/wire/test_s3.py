@@ -192,6 +192,52 @@ def test_a_header_outside_ascii_is_refused_before_two_codings_of_it_can_differ()
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=200)
 
 
+_HEADERS = {
+    "accept-encoding": ["identity"],
+    "authorization": ["AWS4-HMAC-SHA256 …"],
+    "cache-control": ["no-cache", "caf\u00e9"],
+    "content-length": ["0", " 12 "],
+    "content-range": ["bytes 0-1/2"],
+    "content-type": ["text/plain"],
+    "host": ["h"],
+    "if-match": ['"e"'],
+    "range": ["bytes=0-1"],
+    "x-amz-api-version": ["2006-03-01", "2007-01-01"],
+    "x-amz-checksum-crc32": ["AAAAAA==", "AAAAAQ=="],
+    "x-amz-content-sha256": ["UNSIGNED-PAYLOAD"],
+    "x-amz-copy-source": ["/b/k"],
+    "x-amz-made-up": ["1"],
+    "x-amz-meta-colour": ["blue"],
+    "x-custom": ["1"],
+}
+
+
+@given(
+    st.sampled_from(["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"]),
+    st.sampled_from(["/", "/bucket", "/bucket/key"]),
+    st.lists(
+        st.sampled_from(sorted(_HEADERS)).flatmap(lambda name: st.sampled_from([(name, v) for v in _HEADERS[name]])),
+        max_size=8,
+    ),
+)
+def test_what_is_kept_of_headers_names_changes_no_answer(
+    method: str, target: str, headers: list[tuple[str, str]]
+) -> None:
+    """A request with a query of nothing is read without what is kept."""
+
+    def outcome(query: bytes) -> object:
+        pairs = tuple([(name.encode(), value.encode()) for name, value in headers])
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        asked = RawRequest(method, target.encode(), query, pairs, b"", "192.0.2.1", False, at)
+        try:
+            call = s3.read_call(asked, presigned=False)
+        except ServiceError as error:
+            return error.code, error.message
+        return call.operation.name, call.target, call.bucket, call.key, dict(call.query), dict(call.headers)
+
+    assert outcome(b"") == outcome(b"&")
+
+
 @given(parameters=st.dictionaries(TEXTS, TEXTS))
 def test_parameters_reach_the_backend_as_the_policy_saw_them(parameters: dict[str, str]) -> None:
     assert s3.read_query(s3.encode_query(parameters.items())) == parameters

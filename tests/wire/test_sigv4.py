@@ -577,4 +577,4 @@ def test_a_signing_key_signs_on_its_own_day_only() -> None:
     key = sigv4.signing_key(Secret("s"), "20260102", REGION, "s3")
     headers = ((b"host", b"h"), (b"x-amz-date", b"20260101T120000Z"))
     with pytest.raises(ValueError, match="that day's key"):
-        sigv4.sign_with_key("GET", b"/", b"", headers, sha256(b""), "AKIA", key, AT)
+        sigv4.sign_with_key("GET", b"/", b"", headers, sha256(b""), "AKIA", key, "20260101T120000Z")

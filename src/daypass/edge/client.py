@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from daypass import limits
+from daypass.edge.patience import Begun, within
 from daypass.wire.http import Headers
 from daypass.wire.s3_errors import s3_error
 
@@ -62,15 +64,17 @@ class Client:
             raise s3_error("MissingContentLength")
         self._body_asked_for = True
         received = 0
-        deadline = limits.CLIENT_IDLE_SECONDS + length / limits.CLIENT_BODY_BYTES_PER_SECOND
-        finish = asyncio.get_running_loop().time() + deadline
+        time = asyncio.get_running_loop().time
+        finish = time() + limits.CLIENT_IDLE_SECONDS + length / limits.CLIENT_BODY_BYTES_PER_SECOND
         while not self._body_received:
-            remaining = finish - asyncio.get_running_loop().time()
-            try:
-                async with asyncio.timeout(min(limits.CLIENT_IDLE_SECONDS, max(remaining, 0))):
-                    message = await self._receive()
-            except TimeoutError:
-                raise s3_error("RequestTimeout") from None
+            receiving = Begun(self._receive())
+            if receiving.is_over:
+                message = receiving.result
+            else:
+                try:
+                    message = await within(min(limits.CLIENT_IDLE_SECONDS, max(finish - time(), 0)), receiving)
+                except TimeoutError:
+                    raise s3_error("RequestTimeout") from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
             self._body_received = not message.get("more_body", False)
@@ -84,11 +88,13 @@ class Client:
     async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """A whole answer."""
         head = await self._head(status, headers)
-        await self._patiently(self._send_both(head, {"type": "http.response.body", "body": body}), len(body))
+        sending = Begun(self._send_both(head, {"type": "http.response.body", "body": body}))
+        await self._patiently(sending, len(body))
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of an answer."""
-        await self._patiently(self._send(await self._head(status, headers)))
+        head = await self._head(status, headers)
+        await self._patiently(Begun(self._send(head)))
 
     async def _head(self, status: int, headers: Headers) -> dict[str, Any]:
         """A connection whose body was not read whole is closed after the answer: the server could not tell the rest of
@@ -106,7 +112,8 @@ class Client:
 
     async def send(self, chunk: bytes, *, more: bool) -> None:
         """A piece of the answer's body. Raises ClientGone if the client takes nothing for too long."""
-        await self._patiently(self._send({"type": "http.response.body", "body": chunk, "more_body": more}), len(chunk))
+        message = {"type": "http.response.body", "body": chunk, "more_body": more}
+        await self._patiently(Begun(self._send(message)), len(chunk))
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[Callable[[], bool]]:
@@ -123,18 +130,19 @@ class Client:
             watch.cancel()
             await asyncio.wait([watch])
 
-    async def _patiently(self, sending: Awaitable[None], size: int = 0) -> None:
+    async def _patiently(self, sending: Begun[None], size: int = 0) -> None:
         """Raises ClientGone if the client takes this not at all, or its answer too slowly on the whole.
 
         size: in bytes, of what is sent. Only the time that the client lets us wait counts, not the backend's.
         """
+        self._sent += size
+        if sending.is_over:
+            return
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._sent += size
         owed = limits.CLIENT_IDLE_SECONDS + self._sent / limits.CLIENT_BODY_BYTES_PER_SECOND - self._waited
         try:
-            async with asyncio.timeout(min(limits.UPSTREAM_IDLE_SECONDS, max(owed, 0))):
-                await sending
+            await within(min(limits.UPSTREAM_IDLE_SECONDS, max(owed, 0)), sending)
         except TimeoutError:
             raise ClientGone from None
         self._waited += loop.time() - began
@@ -180,7 +188,8 @@ def compare_payload_hash(declared: str, computed: str) -> None:
 
 def request_ids(request_id: str) -> Headers:
     """The headers that name the request in every answer."""
-    return ((b"x-amz-request-id", request_id.encode("ascii")), (b"x-amz-id-2", host_id(request_id).encode("ascii")))
+    text = request_id.encode("ascii")
+    return ((b"x-amz-request-id", text), (b"x-amz-id-2", binascii.b2a_base64(text, newline=False)))
 
 
 def host_id(request_id: str) -> str:

@@ -8,7 +8,6 @@ Source: S3 API Reference, "Making requests", "Error responses", "Signature calcu
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -51,15 +50,13 @@ from daypass.wire import s3_xml
 from daypass.wire.checksums import CONTENT_MD5, TRAILER, Checksums, read_checksums
 from daypass.wire.chunked import ChunkSignatures
 from daypass.wire.http import Headers, RawRequest, RawResponse
-from daypass.wire.payload import BodyMode, Payload, read_payload
+from daypass.wire.payload import BodyMode, Payload, body_length, read_payload
 from daypass.wire.s3 import S3Call, read_call
 from daypass.wire.s3_address import PATH_STYLE, Addressing, read_address
 from daypass.wire.s3_errors import not_implemented, s3_error
 from daypass.wire.sigv4 import Claim, SignatureFault, shown
 
 _log: Final = logging.getLogger("daypass")
-
-_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class Gateway:
@@ -101,7 +98,7 @@ class Gateway:
         client = Client(
             receive,
             send,
-            content_length=_body_length(request),
+            content_length=body_length(request),
             waits_for_continue=(request.header(b"expect") or "").lower() == "100-continue",
         )
         trail = _Trail(request, request_id)
@@ -313,14 +310,6 @@ def _check_service(claim: Claim | None) -> None:
 
 
 # ---- the client's body -------------------------------------------------------------------------------------
-
-
-def _body_length(request: RawRequest) -> int | None:
-    """Of the request's body; None if it is not said. The server has checked that what is said holds."""
-    if request.header(b"transfer-encoding") is not None:
-        return None
-    text = request.header(b"content-length") or "0"
-    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _check_body(request: RawRequest, row: Row, client: Client, payload: Payload) -> None:

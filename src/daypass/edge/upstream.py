@@ -14,6 +14,8 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import chain
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -120,6 +122,8 @@ class Upstream:
         self.region: Final = backend.region
         self.takes_trailers: Final = backend.takes_trailers
         self._signing_key: sigv4.SigningKey | None = None
+        self._second: datetime | None = None
+        self._amz_date = ""
 
     async def close(self) -> None:
         self._pool.close()
@@ -182,23 +186,28 @@ class Upstream:
     def _head(self, request: UpstreamRequest) -> bytes:
         """The request's line and headers, the signature over all of them among them."""
         signed, authorization = self.sign(request)
-        target = request.path + b"?" + request.query if request.query else request.path
-        lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
-        lines += [b"%b: %b" % header for header in signed]
         if request.content_length is not None:
-            lines.append(b"content-length: %d" % request.content_length)
-        elif request.method in _SAY_LENGTH:
-            lines.append(b"content-length: 0")
-        lines.append(b"authorization: %b\r\n\r\n" % authorization)
-        head = b"\r\n".join(lines)
+            length = b"content-length: %d\r\n" % request.content_length
+        else:
+            length = b"content-length: 0\r\n" if request.method in _SAY_LENGTH else b""
+        fields = b"%b: %b\r\n" * len(signed) % tuple(chain.from_iterable(signed))
+        target = request.path + b"?" + request.query if request.query else request.path
+        head = b"%b %b HTTP/1.1\r\n%b%bauthorization: %b\r\n\r\n" % (
+            request.method.encode("ascii"),
+            target,
+            fields,
+            length,
+            authorization,
+        )
         # A line end within a value would be a header of its own, or a request of its own.
-        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+        lines = len(signed) + 3 + bool(length)
+        if head.count(b"\n") != lines or head.count(b"\r") != lines:
             raise ValueError("a line end within the head of a request")
         return head
 
     def sign(self, request: UpstreamRequest) -> tuple[Headers, bytes]:
         """The headers that are signed - host, hash and date, then the request's own - and the Authorization value."""
-        date = sigv4.amz_date(request.at)
+        date = self._date(request.at)
         signed: Headers = (
             (b"host", self._host),
             (b"x-amz-content-sha256", request.payload_hash.encode("ascii")),
@@ -213,9 +222,16 @@ class Upstream:
             request.payload_hash,
             self._access_key_id,
             self._key_for(date[:8]),
-            request.at,
+            date,
         )
         return signed, authorization.encode("ascii")
+
+    def _date(self, at: datetime) -> str:
+        """amz_date, which is the same for a second."""
+        second = at.replace(microsecond=0)
+        if second != self._second:
+            self._second, self._amz_date = second, sigv4.amz_date(second)
+        return self._amz_date
 
     def _key_for(self, day: str) -> sigv4.SigningKey:
         key = self._signing_key

@@ -20,6 +20,9 @@ from daypass.wire.sigv4 import UNSIGNED_PAYLOAD, Claim
 
 DECODED_LENGTH: Final = "x-amz-decoded-content-length"
 
+_DECODED_LENGTH: Final = DECODED_LENGTH.encode("ascii")
+_TRAILER: Final = TRAILER.encode("ascii")
+
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
@@ -58,15 +61,15 @@ def read_payload(request: RawRequest, claim: Claim | None) -> Payload:
     """
     declared = request.header(b"x-amz-content-sha256") if claim is None else claim.declared_payload_hash
     mode = _mode(UNSIGNED_PAYLOAD if declared is None else declared)
-    trailer, encoding = request.header(TRAILER.encode()), request.header(b"content-encoding") or ""
-    if not mode.is_chunked:
+    trailer = request.named.get(_TRAILER)
+    if mode is BodyMode.HASHED or mode is BodyMode.UNSIGNED:
         # A body that says it is in chunks, in a mode that would store the frames as data.
-        if "aws-chunked" in encoding.lower():
+        if b"aws-chunked" in request.named.get(b"content-encoding", b"").lower():
             raise s3_error("InvalidRequest", "The aws-chunked encoding needs a STREAMING-… x-amz-content-sha256")
         if trailer is not None:
             raise s3_error("InvalidRequest", "x-amz-trailer needs a STREAMING-…-TRAILER x-amz-content-sha256")
-        length = _length(request)
-        said = request.header(DECODED_LENGTH.encode())
+        length = body_length(request)
+        said = request.header(_DECODED_LENGTH)
         if said is not None and said != str(length):
             raise s3_error("InvalidRequest", "x-amz-decoded-content-length is not the body's length")
         return Payload(mode, declared or UNSIGNED_PAYLOAD, length)
@@ -81,7 +84,7 @@ def read_payload(request: RawRequest, claim: Claim | None) -> Payload:
         )
     if trailer is not None and mode is BodyMode.SIGNED_CHUNKS:
         raise s3_error("InvalidRequest", "x-amz-trailer needs a STREAMING-…-TRAILER x-amz-content-sha256")
-    decoded = request.header_values(DECODED_LENGTH.encode())
+    decoded = request.header_values(_DECODED_LENGTH)
     if len(decoded) != 1 or _NUMBER.fullmatch(decoded[0]) is None:
         raise s3_error("MissingContentLength", "You must provide a valid x-amz-decoded-content-length HTTP header.")
     return Payload(mode, declared or UNSIGNED_PAYLOAD, int(decoded[0]))
@@ -103,11 +106,13 @@ def _mode(declared: str) -> BodyMode:
     )
 
 
-def _length(request: RawRequest) -> int | None:
+def body_length(request: RawRequest) -> int | None:
     """Of the request's body; None if it is not said. The server has checked that what is said holds."""
-    if request.header(b"transfer-encoding") is not None:
+    if b"transfer-encoding" in request.named:
         return None
-    text = request.header(b"content-length") or "0"
+    text = request.header(b"content-length")
+    if text is None:
+        return 0
     return int(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
+from daypass.errors import ServiceError
 from daypass.wire import checksums, model
 from daypass.wire.http import RawRequest
 from daypass.wire.model import Operation
@@ -98,6 +99,12 @@ _NARROWING: Final = frozenset(
         "range",
     }
 )
+
+_NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
+# What is kept of lists of names is bounded in number and in size: anyone can send lists.
+_LISTS_CACHED: Final = 256
+_NAMES_CACHED: Final = 32
+_NAMES_BYTES_CACHED: Final = 1_024
 
 _CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
@@ -222,9 +229,14 @@ def read_call(request: RawRequest, *, presigned: bool, addressing: Addressing = 
         ServiceError: InvalidURI, InvalidBucketName, KeyTooLongError; NotImplemented or MethodNotAllowed for what
             no operation is; InvalidArgument for what is there twice.
     """
-    sent, twice = _by_name(request)
-    bucket, key = read_address(sent.get("host", ""), request.path, addressing)
+    bucket, key = read_address(request.header(b"host") or "", request.path, addressing)
     target: Target = "service" if bucket is None else "bucket" if key is None else "object"
+    if not request.query:
+        usual = _usual_call(request.method, target, tuple([name for name, _ in request.headers]))
+        if usual is not None:
+            headers = {name: _checked(name, request.named[raw].decode("latin-1")) for raw, name in usual.own}
+            return S3Call(usual.operation, target, bucket, key, _NO_PARAMETERS, MappingProxyType(headers))
+    sent, twice = _by_name(request)
     query = read_query(request.query) if request.query else {}
     if presigned:
         query = _without_signature(query, sent, twice)
@@ -345,10 +357,43 @@ def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dic
                 raise header_not_implemented(name)
         if name in twice:
             raise s3_error("InvalidArgument", "a header is given twice", ArgumentName=name)
-        if not _HEADER_VALUE.fullmatch(value):
-            raise s3_error("InvalidArgument", "a header has a character outside US-ASCII", ArgumentName=name)
-        own[name] = value.strip()
+        own[name] = _checked(name, value)
     return own
+
+
+def _checked(name: str, value: str) -> str:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise s3_error("InvalidArgument", "a header has a character outside US-ASCII", ArgumentName=name)
+    return value.strip()
+
+
+class _UsualCall(NamedTuple):
+    """What requests with headers of certain names ask, whatever their values are. own: the operation's headers."""
+
+    operation: Operation
+    own: tuple[tuple[bytes, str], ...]
+
+
+def _usual_call(method: str, target: Target, names: tuple[bytes, ...]) -> _UsualCall | None:
+    """For a request without a query. None says nothing: values count, or it is refused, or names are there twice."""
+    if len(names) > _NAMES_CACHED or sum(map(len, names)) > _NAMES_BYTES_CACHED:
+        return None
+    return _read_names(method, target, names)
+
+
+@lru_cache(maxsize=_LISTS_CACHED)
+def _read_names(method: str, target: Target, names: tuple[bytes, ...]) -> _UsualCall | None:
+    if len(set(names)) != len(names):
+        return None
+    sent = {name.decode("latin-1"): "" for name in names}
+    if _API_VERSION[0] in sent or (method == "GET" and not sent.keys().isdisjoint(checksums.NAMES)):
+        return None  # refused or not by their values
+    try:
+        route = _choose(method, target, {}, sent)
+        own = _own_headers(route, sent, set())
+    except ServiceError:
+        return None
+    return _UsualCall(route.operation, tuple([(name.encode("latin-1"), name) for name in own]))
 
 
 # `quote` leaves RFC 3986's unreserved characters alone, and what `safe` adds.

@@ -286,7 +286,7 @@ def sign(
     headers: names in lower case; `host` among them, and `x-amz-date` with the text of amz_date(at).
     """
     key = signing_key(secret, at.strftime("%Y%m%d"), region, service)
-    return sign_with_key(method, path, query, headers, payload_hash, access_key_id, key, at)
+    return sign_with_key(method, path, query, headers, payload_hash, access_key_id, key, amz_date(at))
 
 
 def sign_with_key(
@@ -297,14 +297,15 @@ def sign_with_key(
     payload_hash: str,
     access_key_id: str,
     key: SigningKey,
-    at: datetime,
+    date: str,
 ) -> str:
-    """As `sign`, with a signing key that was kept; it is good for the day of `at` only.
+    """As `sign`, with a signing key that was kept; it is good for its own day only.
+
+    date: amz_date of the time.
 
     Raises:
         ValueError: `host` or `x-amz-date` is missing or of another time, or the key is of another day.
     """
-    date = amz_date(at)
     given = dict(headers)
     if b"host" not in given or given.get(b"x-amz-date") != date.encode("ascii") or key.date != date[:8]:
         raise ValueError("a request is signed with its host, its x-amz-date and that day's key")
