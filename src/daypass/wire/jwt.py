@@ -34,7 +34,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_STANDARD: Final = str.maketrans("-_", "+/")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _RSA_BITS: Final = range(2048, 8193)  # RFC 7518, 3.3 asks for 2048; a longer key costs whoever verifies
 _PADDING: Final = padding.PKCS1v15()
 
@@ -245,7 +245,7 @@ def parse_object(document: bytes) -> dict[str, Any]:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        value = _decode_json(raw.decode("utf-8"))
     except (ValueError, RecursionError):  # ValueError: bad JSON or UTF-8, and integers of thousands of digits
         raise InvalidJwt("it does not consist of JSON objects") from None
     if not isinstance(value, dict):
@@ -265,12 +265,17 @@ def _no_number(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+# Made once: json.loads makes a decoder of its own for each call that asks for something.
+_decode_json: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_number).decode
+
+
 def _decode(text: str) -> bytes:
     """base64url without padding, as RFC 7515 has it."""
     if _BASE64URL.fullmatch(text) is None:
         raise InvalidJwt("it is not base64url")
     try:
-        return binascii.a2b_base64(text.translate(_STANDARD) + "=" * (-len(text) % 4), strict_mode=True)
+        padded = text.encode("ascii").translate(_STANDARD) + b"=" * (-len(text) % 4)
+        return binascii.a2b_base64(padded, strict_mode=True)
     except binascii.Error:
         raise InvalidJwt("it is not base64url") from None
 
