@@ -85,8 +85,8 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     if resource_control is not None or service_control is not None:
         for level in (resource_control or ()) + (service_control or ()):
             denying += candidates(level, action).denying(head, request)
-    if resource is not None:
-        denying += _naming(resource.denying(head, request), request, boundary is not None)[0]
+    if resource is not None and (matching := resource.denying(head, request)):
+        denying += _naming(matching, request, boundary is not None)[0]
     denying += identity.denying(head, request)
     if boundary is not None:
         denying += boundary.denying(head, request)
