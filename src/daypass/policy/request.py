@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class PrincipalKind(StrEnum):
@@ -40,8 +41,7 @@ class Principal:
     issuer_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One action on one resource. An API call that needs several makes several requests.
 
     action: as in `s3:GetObject`; compared without case.

@@ -49,6 +49,7 @@ class Statement:
         "_alone",
         "_policy_id",
         "_principals",
+        "_reference",
         "_source",
         "allow",
         "applies",
@@ -79,6 +80,7 @@ class Statement:
         self._principals = principals
         self.variables = variables
         self._alone: Decision | None = None
+        self._reference: StatementReference | None = None
         self.matches_action = _action_test(self.action)
         matches_resource = self.matches_resource()
         self.applies = _both(matches_resource, [condition.holds for condition in self.conditions()])
@@ -96,7 +98,10 @@ class Statement:
 
     @property
     def reference(self) -> StatementReference:
-        return StatementReference(self.kind, self._policy_id, self._source.get("Sid") or None, self.index)
+        if self._reference is None:
+            sid = self._source.get("Sid") or None
+            self._reference = StatementReference(self.kind, self._policy_id, sid, self.index)
+        return self._reference
 
     def conditions(self) -> Iterator[Condition]:
         for operator, keys in self._source.get("Condition", {}).items():
