@@ -14,13 +14,43 @@ _MODULES = [_ROOT / name.removeprefix("/") for name in _HOOK["mypyc"]["include"]
 @pytest.mark.parametrize("module", _MODULES, ids=lambda module: str(module.relative_to(_ROOT)))
 def test_no_compiled_module_defines_a_value_whose_promises_compiling_would_drop(module: Path) -> None:
     # mypyc ignores the keywords of a class: a Struct would no longer be frozen, nor forbid unknown fields.
-    classes = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ClassDef)]
-    bases = {ast.unparse(base) for found in classes for base in found.bases}
+    classes = _classes(module)
     assert not [found.name for found in classes if found.keywords]
-    assert not {base for base in bases if base.endswith("Struct")}
+    assert not {base for found in classes for base in _bases(found) if base.endswith("Struct")}
 
 
 @pytest.mark.parametrize("module", _MODULES, ids=lambda module: str(module.relative_to(_ROOT)))
-def test_no_compiled_module_leans_on_a_failure_of_setting_what_never_changes(module: Path) -> None:
+def test_no_compiled_module_leans_on_setting_what_never_changes(module: Path) -> None:
     # object.__setattr__ does not reach the attributes of a compiled class.
     assert "object.__setattr__" not in module.read_text()
+
+
+def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
+    # mypyc refuses it, but only when the module is imported.
+    compiled = {(_dotted(module), found.name) for module in _MODULES for found in _classes(module)}
+    heirs = [
+        (_dotted(module), found.name)
+        for module in (_ROOT / "src").rglob("*.py")
+        if module not in _MODULES
+        for found in _classes(module)
+        if compiled & {(whence, name) for whence, name in _imported(module) if name in _bases(found)}
+    ]
+    assert not heirs
+
+
+def _classes(module: Path) -> list[ast.ClassDef]:
+    return [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ClassDef)]
+
+
+def _bases(found: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base).partition("[")[0] for base in found.bases}
+
+
+def _imported(module: Path) -> set[tuple[str, str]]:
+    """(module, name) of each `from module import name`."""
+    imports = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {(node.module or "", name.name) for node in imports for name in node.names}
+
+
+def _dotted(module: Path) -> str:
+    return ".".join(module.relative_to(_ROOT / "src").with_suffix("").parts)
