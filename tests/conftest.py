@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -65,8 +64,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def daypass(tmp_path_factory: pytest.TempPathFactory, moto_backend: Backend) -> Iterator[Daypass]:
-    """One Daypass with an S3 backend, shared by every end-to-end test of a run: use names of your own in it."""
-    data: Path = tmp_path_factory.mktemp("daypass") / "data"
-    with running(data, backend=moto_backend) as server:
+def daypass_before_moto(tmp_path_factory: pytest.TempPathFactory, moto_backend: Backend) -> Iterator[Daypass]:
+    with running(tmp_path_factory.mktemp("daypass") / "data", backend=moto_backend) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def daypass_before_swift(tmp_path_factory: pytest.TempPathFactory, swift_backend: Backend) -> Iterator[Daypass]:
+    with running(tmp_path_factory.mktemp("daypass-swift") / "data", backend=swift_backend) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def daypass(daypass_before_moto: Daypass) -> Daypass:
+    """One Daypass with an S3 backend, shared by every end-to-end test of a run: use names of your own in it."""
+    return daypass_before_moto
+
+
+@pytest.fixture(scope="module", params=["moto", "swift"])
+def daypass_before_each(request: pytest.FixtureRequest) -> Daypass:
+    """Before each quick backend in turn: what a module's own `daypass` returns if its clients are to pass on both."""
+    server: Daypass = request.getfixturevalue(f"daypass_before_{request.param}")
+    return server

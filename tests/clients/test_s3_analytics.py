@@ -17,6 +17,11 @@ pytestmark = pytest.mark.clients("analytics")
 
 
 @pytest.fixture(scope="module")
+def daypass(daypass_before_each: Daypass) -> Daypass:
+    return daypass_before_each
+
+
+@pytest.fixture(scope="module")
 def lines(daypass: Daypass) -> dict[str, Any]:
     ANALYTICS.prepared()
     owner = daypass.client("s3", daypass.root)

@@ -1,6 +1,6 @@
 """Objects through the gateway with federated credentials: boto3 and the AWS CLI, unmodified.
 
-The backend is moto, which verifies nothing: every refusal seen here is Daypass's.
+Before moto, which verifies nothing: every refusal seen there is Daypass's; and before Swift, which verifies signatures.
 
 Source: IAM User Guide, "Policy evaluation logic", "Permissions for GetFederationToken"; S3 API Reference, "Error
 responses"; S3 User Guide, "Download and upload objects with presigned URLs".
@@ -21,6 +21,11 @@ from support.server import Daypass, Keys, allow, deny, policy
 
 BUCKET = "s3-clients"
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
+
+
+@pytest.fixture(scope="module")
+def daypass(daypass_before_each: Daypass) -> Daypass:
+    return daypass_before_each
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,11 @@ TRANSFER = TransferConfig(multipart_threshold=6 * MIB, multipart_chunksize=5 * M
 
 
 @pytest.fixture(scope="module")
+def daypass(daypass_before_each: Daypass) -> Daypass:
+    return daypass_before_each
+
+
+@pytest.fixture(scope="module")
 def team(daypass: Daypass) -> Keys:
     """Good for everything below team/, and for nothing else."""
     owner = daypass.client("s3", daypass.root)
