@@ -32,6 +32,7 @@ PINS = [
     ("AWS SDK for Java 1.x", "java1/pom.xml", r"<artifactId>aws-java-sdk-sts</artifactId>\s*<version>(.+)</version>"),
     ("AWS SDK for Java 2.x", "java2/pom.xml", r"<artifactId>sts</artifactId>\s*<version>(.+)</version>"),
     ("AWS SDK for Go v2", "go/go.mod", r"(?m)^\s*github.com/aws/aws-sdk-go-v2 v(\S+)$"),
+    ("AWS SDK for Rust", "rust/Cargo.toml", r'(?m)^aws-sdk-sts = { version = "=(\S+)"'),
     ("rclone", "rclone/go.mod", r"(?m)^require github.com/rclone/rclone v(\S+)$"),
 ]
 

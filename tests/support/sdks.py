@@ -147,6 +147,18 @@ def _go_build(source: Path, target: Path) -> None:
     execute(["go", "build", "-o", str(target / "round"), "."], _GO, PREPARE_SECONDS, cwd=source)
 
 
+def _cargo(target: Path) -> dict[str, str]:
+    return {"CARGO_HOME": str(CACHE / "cargo"), "CARGO_TARGET_DIR": str(target / "built")}
+
+
+def _cargo_fetch(source: Path, target: Path) -> None:
+    execute(["cargo", "fetch", "--locked"], _cargo(target), PREPARE_SECONDS, cwd=source)
+
+
+def _cargo_build(source: Path, target: Path) -> None:
+    execute(["cargo", "build", "--locked", "--offline", "--jobs", "2"], _cargo(target), PREPARE_SECONDS, cwd=source)
+
+
 def _npm(source: Path, target: Path) -> None:
     for path in source.iterdir():
         shutil.copy(path, target)
@@ -196,6 +208,13 @@ GO = Sdk("go", ("go",), _go_fetch, _go_build, lambda source, target: [str(target
 JAVASCRIPT = Sdk(
     "javascript", ("node", "npm"), _npm, _nothing, lambda source, target: ["node", str(target / "round.mjs")]
 )
+RUST = Sdk(
+    "rust",
+    ("cargo", "cc"),
+    _cargo_fetch,
+    _cargo_build,
+    lambda source, target: [str(target / "built" / "debug" / "daypass-client-round")],
+)
 
 ANSIBLE = Sdk(
     "ansible",
@@ -206,4 +225,4 @@ ANSIBLE = Sdk(
 )
 
 # Those that do the round of tests/clients/test_sdks.py.
-FROM_REGISTRIES = (AIOBOTOCORE, JAVA_1, JAVA_2, GO, JAVASCRIPT)
+FROM_REGISTRIES = (AIOBOTOCORE, JAVA_1, JAVA_2, GO, JAVASCRIPT, RUST)
