@@ -24,6 +24,7 @@ from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
 from daypass.edge.mutual_tls import MutualTlsLoop, server_context
+from daypass.edge.object_turn import ObjectTurn
 from daypass.edge.pages import Page, Pages
 from daypass.edge.proxies import ProxyQuestions
 from daypass.edge.question_turn import QuestionTurn
@@ -57,6 +58,7 @@ class Daypass:
         self._running = AsyncExitStack()
         self._application: Application | None = None
         self._turn: Turn | None = None
+        self._object_turn: ObjectTurn | None = None
         self._asked: DecisionListener | None = None
         self._question_turn: QuestionTurn | None = None
         self._pages: Pages | None = None
@@ -78,6 +80,12 @@ class Daypass:
         if self._asked is not None and self._asked.is_meant({"server": server}):
             return self._question_turn
         return self._turn
+
+    def objects_of(self, server: tuple[str, int | None] | None) -> ObjectTurn | None:
+        """What answers whole S3 requests to that listener without ASGI, if anything does."""
+        if self._asked is not None and self._asked.is_meant({"server": server}):
+            return None
+        return self._object_turn
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -201,6 +209,9 @@ class Daypass:
             now=utc_now,
             s3_domains=settings.s3_domains,
             trusted_proxies=settings.trusted_proxies,
+        )
+        self._object_turn = ObjectTurn(
+            gateway=gateway, entropy=entropy, now=utc_now, trusted_proxies=settings.trusted_proxies
         )
         self._turn = Turn(
             api=api,

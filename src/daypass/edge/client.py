@@ -15,15 +15,18 @@ import binascii
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, Protocol
 
 from daypass import limits
 from daypass.edge.patience import Begun, within
-from daypass.wire.http import Headers
+from daypass.wire.http import Headers, RawResponse
 from daypass.wire.s3_errors import s3_error
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+_WITHOUT_LENGTH: Final = frozenset({204, 304})  # RFC 9110, 8.6; what has no length otherwise never ends
 
 
 class ClientGone(Exception):
@@ -164,6 +167,55 @@ class Client:
         except TimeoutError:
             return False
         return self._body_received
+
+
+class Waiting(Protocol):
+    """Who waits for one answer past ASGI."""
+
+    def answer(self, response: RawResponse) -> None:
+        """Gives a whole answer."""
+
+    def by_messages(self) -> tuple[Receive, Send]:
+        """ASGI's two callables, for an answer that is given piece by piece: in place of `answer`."""
+
+    def leave(self) -> None:
+        """The end of it: without a whole answer the connection is closed."""
+
+
+class WholeClient(Client):
+    """A client whose request is here whole. A whole answer to it leaves at once."""
+
+    def __init__(self, waiting: Waiting, body: bytes, *, is_head: bool) -> None:
+        super().__init__(self._receive_message, self._send_message, content_length=len(body), waits_for_continue=False)
+        self._body_received = True
+        self._waiting = waiting
+        self._whole = body
+        self._is_head = is_head
+        self._messages: tuple[Receive, Send] | None = None
+
+    async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
+        if self._whole:
+            yield self._whole
+
+    async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.answered = True
+        if self.also_said:
+            headers = (*headers, *self.also_said)
+        if self._is_head:
+            body = b""
+        elif status not in _WITHOUT_LENGTH and b"content-length" not in dict(headers):
+            headers = (*headers, (b"content-length", b"%d" % len(body)))
+        self._waiting.answer(RawResponse(status, headers, body))
+
+    async def _receive_message(self) -> MutableMapping[str, Any]:
+        return await self._by_messages()[0]()
+
+    async def _send_message(self, message: MutableMapping[str, Any]) -> None:
+        await self._by_messages()[1](message)
+
+    def _by_messages(self) -> tuple[Receive, Send]:
+        messages = self._messages = self._messages or self._waiting.by_messages()
+        return messages
 
 
 def check_payload_hash(payload_hash: str | None, body: bytes) -> None:

@@ -1,9 +1,10 @@
 """One connection as `daypass serve` reads it: what can be answered at once goes straight to a turn, all else to ASGI.
 
-Straight goes, on a connection that owes no other answer, what came whole and in one piece: on the public port a form to
-`/` that is signed for STS or IAM or not at all, to edge.turn; on the authorizer's listener a proxy's question, to
-edge.question_turn. For it uvicorn makes neither scope, nor messages, nor cycle; everything else it does as ever, and so
-do its bounds. A request that turns out to be another in the middle is handed to it from its beginning.
+Straight goes, on a connection that owes no other answer, what came whole and in one piece: on the public port a form
+to `/` that is signed for STS or IAM or not at all, to edge.turn, and a small request signed for S3, to
+edge.object_turn; on the authorizer's listener a proxy's question, to edge.question_turn. For it uvicorn makes neither
+scope, nor messages, nor cycle; everything else it does as ever, and so do its bounds. A request that turns out to be
+another in the middle is handed to it from its beginning.
 
 Source: RFC 9112, "Message format" and "Connection management"; uvicorn's HttpToolsProtocol, whose callbacks these are.
 """
@@ -17,9 +18,11 @@ from itertools import chain
 from typing import Any, Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from daypass.edge.client import Receive, Send
 from daypass.edge.http_protocol import BoundedHttpProtocol
+from daypass.edge.object_turn import ObjectTurn
 from daypass.edge.question_turn import QuestionTurn
 from daypass.edge.turn import Turn
 from daypass.wire.http import Headers, RawResponse
@@ -49,6 +52,7 @@ class _Owed(msgspec.Struct, eq=False):
     disconnected: bool = False
     response_complete: bool = False
     message_event: asyncio.Event = _NOBODY_WAITS
+    messages: Any = None  # uvicorn's cycle, if the answer is not given whole
 
     def __repr__(self) -> str:
         """Target, headers and body stay out: a token, a signature or a policy may be among them."""
@@ -59,6 +63,16 @@ class _Owed(msgspec.Struct, eq=False):
         if not self.disconnected:
             self.connection.send(response, self.keep_alive)
 
+    def by_messages(self) -> tuple[Receive, Send]:
+        self.messages = self.connection.give_way(self)
+        return self.messages.receive, self.messages.send
+
+    def leave(self) -> None:
+        if self.messages is not None:
+            self.response_complete = self.messages.response_complete
+        if not self.response_complete:
+            self.answer(None)
+
 
 class ControlProtocol(BoundedHttpProtocol):
     """For an application whose `turn_of` names a turn for the listener. For any other it is its base."""
@@ -68,8 +82,9 @@ class ControlProtocol(BoundedHttpProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._turn: Turn | QuestionTurn | None = None
+        self._objects: ObjectTurn | None = None
         self._source_ip = ""
-        self._straight: Turn | QuestionTurn | None = None  # where the request goes that is being received
+        self._straight: Turn | QuestionTurn | ObjectTurn | None = None  # where the request goes that is being received
         self._method = ""
         self._body = b""
         self._idle_since: float | None = None  # since the last straight answer; None: since none
@@ -79,6 +94,8 @@ class ControlProtocol(BoundedHttpProtocol):
         super().connection_made(transport)
         turn_of = getattr(self.app, "turn_of", None)
         self._turn = None if turn_of is None else turn_of(self.server)
+        objects_of = getattr(self.app, "objects_of", None)
+        self._objects = None if objects_of is None else objects_of(self.server)
         self._source_ip = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,7 +119,7 @@ class ControlProtocol(BoundedHttpProtocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        turn = self._turn
+        turn = self._turn if self._objects is None or self.url == b"/" else self._objects
         if turn is not None and self._may_go_straight(turn):
             self._straight = turn
             self._body = b""
@@ -133,10 +150,8 @@ class ControlProtocol(BoundedHttpProtocol):
         )
         turn.ask(owed, self.tasks)
 
-    def _may_go_straight(self, turn: Turn | QuestionTurn) -> bool:
+    def _may_go_straight(self, turn: Turn | QuestionTurn | ObjectTurn) -> bool:
         """Whether all that is known of the request when its head is whole is as it should be."""
-        if self.url != b"/" and not isinstance(turn, QuestionTurn):
-            return False  # nearly all that is S3's
         headers = self.headers
         named = dict(headers)
         method = self.parser.get_method()
@@ -144,15 +159,18 @@ class ControlProtocol(BoundedHttpProtocol):
         return (
             len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
             and _SPECIAL.isdisjoint(named)
-            and (
-                turn.takes(method, self.url, named.get(b"content-length"))
-                if isinstance(turn, QuestionTurn)
-                else method == b"POST" and self.url == b"/" and _is_of_control_plane(turn, named)
-            )
+            and self._is_for(turn, method, named)
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.parser.get_http_version() == "1.1"
         )
+
+    def _is_for(self, turn: Turn | QuestionTurn | ObjectTurn, method: bytes, named: Mapping[bytes, bytes]) -> bool:
+        if isinstance(turn, ObjectTurn):
+            return turn.takes(method, self.url, named)
+        if isinstance(turn, QuestionTurn):
+            return turn.takes(method, self.url, named.get(b"content-length"))
+        return method == b"POST" and self.url == b"/" and _is_of_control_plane(turn, named)
 
     def _hand_over(self) -> None:
         """The request as uvicorn would have it by now."""
@@ -168,6 +186,27 @@ class ControlProtocol(BoundedHttpProtocol):
         if straight is not None and self._body:
             super().on_body(self._body)
 
+    def give_way(self, owed: _Owed) -> RequestResponseCycle:
+        """uvicorn's cycle in the place of the request that went straight, for an answer that is given in pieces."""
+        cycle = RequestResponseCycle(
+            scope={"method": owed.method},  # type: ignore[typeddict-item]  # because it is all that an answer reads
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=owed.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body = False
+        cycle.disconnected = owed.disconnected
+        if self.cycle is owed:  # and no other request after it
+            self.cycle = cycle
+        return cycle
+
     def send(self, response: RawResponse | None, keep_alive: bool) -> None:
         """The answer to the request that went straight. None: there is none."""
         if self.transport.is_closing():
@@ -177,7 +216,7 @@ class ControlProtocol(BoundedHttpProtocol):
             return
         headers = (*self.server_state.default_headers, *response.headers)
         lines = b"%b: %b\r\n" * len(headers) % tuple(chain.from_iterable(headers))
-        if lines.count(b"\n") != len(headers):
+        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
             _log.error("an answer has a line end in a header; it is not sent")
             self.transport.close()
             return

@@ -91,16 +91,22 @@ class Gateway:
     async def handle(
         self, request: RawRequest, claim: Claim | SignatureFault | None, request_id: str, receive: Receive, send: Send
     ) -> None:
-        """Answers the request, whatever it is, unless the client has left.
-
-        request: without its body, which comes from `receive`.
-        """
+        """As `serve`, by ASGI."""
         client = Client(
             receive,
             send,
             content_length=body_length(request),
             waits_for_continue=(request.header(b"expect") or "").lower() == "100-continue",
         )
+        await self.serve(request, claim, request_id, client)
+
+    async def serve(
+        self, request: RawRequest, claim: Claim | SignatureFault | None, request_id: str, client: Client
+    ) -> None:
+        """Answers the request, whatever it is, unless the client has left.
+
+        request: without its body, which comes from the client.
+        """
         trail = _Trail(request, request_id)
         try:
             try:
