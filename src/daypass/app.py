@@ -23,7 +23,7 @@ from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
-from daypass.edge.mutual_tls import MutualTlsLoop, server_context
+from daypass.edge.mutual_tls import MutualTlsLoop
 from daypass.edge.object_turn import ObjectTurn
 from daypass.edge.pages import Page, Pages
 from daypass.edge.proxies import ProxyQuestions
@@ -239,7 +239,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     if listener is None or listener.tls is None:
         return uvloop.new_event_loop()
     tls = listener.tls
-    return MutualTlsLoop(listener.port, server_context(tls.certificate, tls.key, tls.client_ca), tls.client_names)
+    return MutualTlsLoop(listener.port, (tls.certificate, tls.key, tls.client_ca), tls.client_names)
 
 
 def create() -> Daypass:

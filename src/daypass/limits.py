@@ -181,6 +181,7 @@ AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
 AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys
 AUTHORIZER_TOKEN_CHARS: Final = 32  # at least, of what a TCP asker proves itself with: 128 bits in hexadecimal
 TLS_HANDSHAKE_SECONDS: Final = 10  # then the connection is closed; asyncio gives 60
+TLS_RENEWAL_SECONDS: Final = 60  # between two looks whether the authorizer's certificate was renewed
 
 # --- the client package -------------------------------------------------------------------------------------
 CLIENT_TIMEOUT_SECONDS: Final = 30  # of one call, unless its caller says otherwise

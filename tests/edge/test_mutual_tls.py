@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from daypass.edge.mutual_tls import names_of, server_context
+from daypass.edge.mutual_tls import MutualTlsLoop, names_of, server_context
 from daypass.middleware import Authorizer
 from support.backends import free_port
 from support.certificates import Certified, certified
@@ -207,6 +211,54 @@ def test_a_server_that_cannot_use_its_files_says_so_and_does_not_start(tmp_path:
     assert done.returncode == 1
     assert done.stderr.startswith("Error: the authorizer's TLS cannot be used: the certificate")
     assert done.stderr.count("\n") == 1
+
+
+@contextmanager
+def answering(loop: MutualTlsLoop, listener: socket.socket) -> Iterator[None]:
+    """A server on that loop, in a thread."""
+    thread = threading.Thread(target=loop.run_forever)
+    server = loop.run_until_complete(loop.create_server(asyncio.Protocol, sock=listener))
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_a_renewed_certificate_is_shown_and_one_that_cannot_be_used_is_not(tmp_path: Path) -> None:
+    client = ssl.create_default_context(cadata=SERVERS.pem.decode())
+    client.load_cert_chain(*PROXY.write(tmp_path, "client"))
+    first, second, third = (certified(f"n{n}", issuer=SERVERS, hosts=("127.0.0.1",)) for n in range(3))
+    (tmp_path / "askers.pem").write_bytes(ASKERS.pem)
+    files = (*first.write(tmp_path, "server"), tmp_path / "askers.pem")
+
+    def shown(port: int) -> int:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as plain,
+            client.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
+            return int((connection.getpeercert() or {})["serialNumber"], 16)
+
+    def until_shown(port: int, wanted: Certified) -> None:
+        deadline = time.monotonic() + SECONDS
+        while shown(port) != wanted.certificate.serial_number:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    with answering(MutualTlsLoop(port, files, frozenset(), renewal_seconds=0.02), listener):
+        assert shown(port) == first.certificate.serial_number
+        second.write(tmp_path, "server")
+        until_shown(port, second)
+        files[1].write_bytes(first.key_pem)  # which is not the certificate's
+        time.sleep(0.1)
+        assert shown(port) == second.certificate.serial_number
+        third.write(tmp_path, "server")
+        until_shown(port, third)
 
 
 def test_the_names_of_a_certificate_are_its_alternative_names_or_else_its_common_name() -> None:

@@ -124,20 +124,63 @@ class Admission(asyncio.Protocol):
 
 
 class MutualTlsLoop(uvloop.Loop):
-    """An event loop whose server on one port has TLS with certificates on both sides."""
+    """An event loop whose server on one port has TLS with certificates on both sides.
 
-    def __init__(self, port: int, context: ssl.SSLContext, client_names: frozenset[str]) -> None:
+    files: of the certificate, its key and the clients' authorities, as for server_context. A certificate that was
+    renewed is shown to whoever connects then; the authorities are read once.
+
+    Raises:
+        ValueError: a file cannot be used.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        files: tuple[Path, Path, Path],
+        client_names: frozenset[str],
+        renewal_seconds: float = limits.TLS_RENEWAL_SECONDS,
+    ) -> None:
         super().__init__()
         self._port = port
-        self._context = context
+        self._files = files
+        self._shown = _versions(files)
+        self._context = server_context(*files)
         self._client_names = client_names
+        self._renewal_seconds = renewal_seconds
 
     async def create_server(self, protocol_factory: Any, *arguments: Any, **named: Any) -> Any:
         listener = named.get("sock")
         if isinstance(listener, socket.socket) and _port(listener) == self._port:
             protocol_factory = partial(Admission, self._client_names, protocol_factory)
             named |= {"ssl": self._context, "ssl_handshake_timeout": limits.TLS_HANDSHAKE_SECONDS}
+            self.call_later(self._renewal_seconds, self._renew)
         return await super().create_server(protocol_factory, *arguments, **named)
+
+    def _renew(self) -> None:
+        """Shows the certificate that is in the files now; one that cannot be used leaves the one before in its place."""
+        versions = _versions(self._files)
+        if versions != self._shown:
+            self._shown = versions
+            try:
+                server_context(*self._files)  # apart, since a pair that does not fit would damage the one in use
+                self._context.load_cert_chain(*self._files[:2], password="")
+                _log.info("the authorizer shows the certificate that was renewed")
+            except (ValueError, OSError) as error:
+                _log.error("the authorizer's certificate was changed and cannot be used: %s", error)
+        self.call_later(self._renewal_seconds, self._renew)
+
+
+def _versions(files: tuple[Path, Path, Path]) -> list[tuple[int, int, int] | None]:
+    """What changes when the certificate or its key is written or replaced, also behind a symbolic link."""
+    return [_version(path) for path in files[:2]]
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _port(listener: socket.socket) -> int | None:
