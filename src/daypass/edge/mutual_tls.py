@@ -157,7 +157,7 @@ class MutualTlsLoop(uvloop.Loop):
         return await super().create_server(protocol_factory, *arguments, **named)
 
     def _renew(self) -> None:
-        """Shows the certificate that is in the files now; one that cannot be used leaves the one before in its place."""
+        """Shows the certificate that is in the files now; one that cannot be used leaves the one before in place."""
         versions = _versions(self._files)
         if versions != self._shown:
             self._shown = versions
