@@ -23,6 +23,7 @@ from daypass.edge.console import Console
 from daypass.edge.front import Front
 from daypass.edge.gateway import Gateway
 from daypass.edge.issuer import IssuerPages
+from daypass.edge.json_questions import JsonQuestions
 from daypass.edge.mutual_tls import MutualTlsLoop
 from daypass.edge.object_turn import ObjectTurn
 from daypass.edge.pages import Page, Pages
@@ -153,12 +154,13 @@ class Daypass:
             adoptions=settings.adoptions,
         )
         if settings.authorizer is not None:
-            decider = Decider(
-                identities=store.identities,
-                directory=store.directory,
-                authenticator=authenticator,
-                authorizer=authorizer,
-                audit=audit,
+            json = JsonQuestions(
+                Decider(
+                    identities=store.identities,
+                    directory=store.directory,
+                    authenticator=authenticator,
+                    authorizer=authorizer,
+                )
             )
             front = None
             if not chosen.none:
@@ -171,10 +173,15 @@ class Daypass:
                 )
             proxies = ProxyQuestions(front)
             self._question_turn = QuestionTurn(
-                proxies=proxies, audit=audit, entropy=entropy, now=utc_now, token=settings.authorizer.token
+                proxies=proxies,
+                json=json,
+                audit=audit,
+                entropy=entropy,
+                now=utc_now,
+                token=settings.authorizer.token,
             )
             self._asked = DecisionListener(
-                decider=decider,
+                json=json,
                 proxies=proxies,
                 audit=audit,
                 entropy=entropy,

@@ -212,3 +212,19 @@ def test_a_user_made_anew_under_an_old_name_has_none_of_its_permissions(daypass:
     assert ask(daypass, question)[1]["error"]["code"] == "InvalidClientTokenId"
     daypass.user("carol")
     assert ask(daypass, question)[1]["allowed"] is False
+
+
+def test_a_named_user_is_asked_about_as_it_is_now(daypass: InProcess) -> None:
+    daypass.user("dora", allow("s3:GetObject"))
+    question = {"principal": f"arn:aws:iam::{ACCOUNT}:user/dora", "action": "s3:GetObject", "resource": OBJECT}
+    assert [ask(daypass, question)[1]["allowed"] for _ in range(2)] == [True, True]
+    daypass.put_policy("dora", "policy-0", allow("s3:PutObject"))
+    assert ask(daypass, question)[1]["allowed"] is False
+    renamed = daypass.call(daypass.root, "UpdateUser", {"UserName": "dora", "NewUserName": "dorothy"}, service="iam")
+    assert renamed.status == 200
+    assert ask(daypass, question)[1]["error"]["code"] == "InvalidClientTokenId"
+
+
+def test_a_batch_without_questions_allows_nothing(daypass: InProcess) -> None:
+    status, answer = ask(daypass, {"questions": []})
+    assert (status, answer["allowed"], answer["answers"]) == (200, False, [])

@@ -22,6 +22,7 @@ class Asking:
     def __init__(self, daypass: InProcess, key: Key, name: str, *, token: str = TOKEN) -> None:
         path = f"/{BUCKET}/in/{name}".encode()
         self.method = "GET"
+        self.body = b""
         self.name = name
         self.target, self.headers = nginx_asks(b"GET", path, client_headers(key, b"GET", path), token=token)
         self.response: RawResponse | None = None

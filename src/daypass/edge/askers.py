@@ -6,21 +6,23 @@ The same for every question, whichever way it comes (edge.authorizer, edge.quest
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 from typing import Any, Final
+
+import msgspec
 
 from daypass.edge.proxies import Misconfigured
 from daypass.edge.told import Told
 from daypass.errors import ServiceError
 from daypass.names import Secret
-from daypass.service.decisions import QuestionError
 from daypass.service.ports import AuditLog
+from daypass.service.questions import QuestionError
 from daypass.wire.http import Headers, RawResponse
 
 TOKEN_HEADER: Final = b"x-daypass-authorizer-token"
 
 _log: Final = logging.getLogger("daypass")
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def check_asker(headers: Headers, token: Secret | None) -> None:
@@ -56,7 +58,7 @@ def _refusal(status: int, code: str, message: str, method: str, request_id: str)
 
 def answer(status: int, told: Any, method: str, request_id: str) -> RawResponse:
     """told: what JSON can say."""
-    body = json.dumps(told).encode() + b"\n"
+    body = _encode(told) + b"\n"
     headers = (
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
@@ -65,16 +67,16 @@ def answer(status: int, told: Any, method: str, request_id: str) -> RawResponse:
     return RawResponse(status, headers, b"" if method == "HEAD" else body)
 
 
-def recorded(told: Told, audit: AuditLog) -> RawResponse:
+def recorded(told: Told, request_id: str, audit: AuditLog) -> RawResponse:
     """The response, now that its records are written; if that fails, what is told instead."""
     try:
         audit.write_all(told.records)
     except OSError as error:
         unwritten(error)
-        return told.unrecorded
-    except Exception:  # noqa: BLE001  logged here once; what is not recorded is not allowed
-        _log.exception("the record of a question could not be made")
-        return told.unrecorded
+        return told.unrecorded(request_id)
+    except Exception:  # noqa: BLE001  logged here once; what is not recorded is not told
+        _log.exception("the record of request %s could not be made", request_id)
+        return told.unrecorded(request_id)
     return told.response
 
 

@@ -4,34 +4,32 @@ Who can reach it can ask about anybody, so it listens on a Unix socket, guarded 
 address, guarded by a token as well, or over TLS for those with a certificate (edge.mutual_tls). Its answers hold
 decisions and reasons; no key and no session token.
 
-    POST /_daypass/authorize    a question, or a batch of them, as JSON (service.decisions)
+    POST /_daypass/authorize    a question, or a batch of them, as JSON (edge.json_questions)
     GET  /_daypass/nginx        nginx's question about an S3 request (edge.proxies)
     any  /_daypass/envoy/…      Envoy's question about an S3 request (edge.proxies)
     GET  /_daypass/health       200 when ready
 
-Most questions of proxies go past this, by edge.question_turn, and are answered alike.
+Most questions go past this, by edge.question_turn, and are answered alike.
 
 Source: the form of a question is Daypass's own; docs/authorizer.md shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
 
 from daypass import limits
 from daypass.edge.asgi import HEALTH_PATH, Receive, Scope, Send, make_request_id
 from daypass.edge.askers import answer, check_asker, recorded, refusal
+from daypass.edge.json_questions import AUTHORIZE_PATH, JsonQuestions
 from daypass.edge.proxies import ProxyQuestions, is_proxy_s
+from daypass.edge.told import Told
 from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
 from daypass.names import Secret
-from daypass.service.decisions import Decider, all_allowed, read_questions
 from daypass.service.ports import AuditLog, Entropy
 from daypass.wire.http import RawRequest, RawResponse
-
-AUTHORIZE_PATH: Final = "/_daypass/authorize"
 
 
 class DecisionListener:
@@ -44,7 +42,7 @@ class DecisionListener:
     def __init__(
         self,
         *,
-        decider: Decider,
+        json: JsonQuestions,
         proxies: ProxyQuestions,
         audit: AuditLog,
         entropy: Entropy,
@@ -55,7 +53,7 @@ class DecisionListener:
     ) -> None:
         if port is not None and token is None and not mutual_tls:
             raise ValueError("an authorizer on TCP has a token, or TLS with its askers' certificates")
-        self._decider = decider
+        self._json = json
         self._proxies = proxies
         self._audit = audit
         self._entropy = entropy
@@ -81,37 +79,32 @@ class DecisionListener:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _response(self, scope: Scope, receive: Receive, request_id: str) -> RawResponse:
-        if is_proxy_s(scope["raw_path"]):
-            check_asker(scope["headers"], self._token)
-            return recorded(await self._proxies.told(_question(scope, self._now()), request_id), self._audit)
-        status, told = await self._answer(scope, receive, request_id)
-        return answer(status, told, scope["method"], request_id)
-
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> tuple[int, Mapping[str, Any]]:
         if scope["path"].encode() == HEALTH_PATH:
-            return 200, {"status": "ok"}
+            return answer(200, {"status": "ok"}, scope["method"], request_id)
         check_asker(scope["headers"], self._token)
-        if scope["path"] != AUTHORIZE_PATH:
-            raise ServiceError("NotFound", 404, f"ask with POST {AUTHORIZE_PATH}")
+        if is_proxy_s(scope["raw_path"]):
+            told = await self._proxies.told(_question(scope, b"", self._now()), request_id)
+        else:
+            told = await self._authorize(scope, receive, request_id)
+        return recorded(told, request_id, self._audit)
+
+    async def _authorize(self, scope: Scope, receive: Receive, request_id: str) -> Told:
+        if scope["path"].encode() != AUTHORIZE_PATH:
+            raise ServiceError("NotFound", 404, f"ask with POST {AUTHORIZE_PATH.decode()}")
         if scope["method"] != "POST":
-            raise ServiceError("MethodNotAllowed", 405, f"ask with POST {AUTHORIZE_PATH}")
+            raise ServiceError("MethodNotAllowed", 405, f"ask with POST {AUTHORIZE_PATH.decode()}")
         body = await whole_body(receive, limits.AUTHORIZE_BODY_BYTES)
-        received = self._now()
-        questions, is_batch = read_questions(body)
-        answers = [await self._decider.answer(question, request_id, received) for question in questions]
-        if not is_batch:
-            return 200, answers[0]
-        return 200, {"request_id": request_id, "allowed": all_allowed(answers), "answers": answers}
+        return await self._json.told(_question(scope, body, self._now()), request_id)
 
 
-def _question(scope: Scope, received: datetime) -> RawRequest:
+def _question(scope: Scope, body: bytes, received: datetime) -> RawRequest:
     """The question as it came."""
     return RawRequest(
         method=scope["method"],
         path=scope["raw_path"],
         query=scope["query_string"],
         headers=tuple(scope["headers"]),
-        body=b"",
+        body=body,
         source_ip="",
         secure=False,
         received=received,

@@ -51,7 +51,6 @@ _NOT_ENVOYS_CLIENTS: Final = _ADDED_BY_ENVOY | _OF_THE_QUESTION
 _NO_BODY: Final = (b"content-length", b"0")
 _TO_THE_BACKEND: Final[Headers] = ((b"x-daypass-route", b"backend"), _NO_BODY)
 _TO_THE_GATEWAY: Final = RawResponse(200, ((b"x-daypass-route", b"gateway"), _NO_BODY), b"")
-_GATEWAY: Final = Told(_TO_THE_GATEWAY, (), _TO_THE_GATEWAY)
 
 
 class Misconfigured(Exception):
@@ -106,7 +105,7 @@ def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
             (b"x-daypass-date", resigned.date),
             (b"x-daypass-authorization", resigned.authorization),
         )
-        return Told(RawResponse(200, headers, b""), route.records, _TO_THE_GATEWAY)
+        return Told(RawResponse(200, headers, b""), route.records, _unrecorded)
     # Envoy cannot change the target.
     if resigned.target != request.path + (b"?" + request.query if request.query else b""):
         return _GATEWAY
@@ -117,7 +116,14 @@ def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
         (b"authorization", resigned.authorization),
         (b"x-envoy-auth-headers-to-remove", b"x-amz-security-token"),
     )
-    return Told(RawResponse(200, headers, b""), route.records, _TO_THE_GATEWAY)
+    return Told(RawResponse(200, headers, b""), route.records, _unrecorded)
+
+
+def _unrecorded(_: str) -> RawResponse:
+    return _TO_THE_GATEWAY
+
+
+_GATEWAY: Final = Told(_TO_THE_GATEWAY, (), _unrecorded)
 
 
 def _read_for_nginx(question: RawRequest) -> RawRequest:

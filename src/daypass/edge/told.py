@@ -3,6 +3,8 @@ edge.authorizer or edge.question_turn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from daypass.service.ports import AuditRecord
@@ -13,9 +15,9 @@ class Told(msgspec.Struct, frozen=True):
     """What an asker is told.
 
     records: of the decisions that the response tells of; it leaves when they are written, and not before.
-    unrecorded: what is told instead if they cannot be written; it allows nothing.
+    unrecorded: makes what is told instead if they cannot be written, which allows nothing; of the request id.
     """
 
     response: RawResponse
     records: tuple[AuditRecord, ...]
-    unrecorded: RawResponse
+    unrecorded: Callable[[str], RawResponse]

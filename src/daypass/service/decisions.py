@@ -1,158 +1,45 @@
 """The decision alone, for a service that enforces it itself: who asks, may they do these things, and why.
 
-Owns the form of a question and of its answer, and what an asker may say of a request. An answer holds decisions and
-their reasons, never a key or a token. Who may ask at all is the listener's affair (edge.authorizer).
-
-A question's caller is proven by the signature of the request that the asker got (`signed_request`), or is an IAM user
-or a root user whom the asker has authenticated by itself (`principal`). A session is never named: it is known by its
-token and its signature alone, because only its token tells what narrows it.
+Owns whose question it is, and what is answered: decisions and their reasons, never a key or a token. Nothing is written
+down here: whoever tells the answer writes its records first. The form of a question is service.questions'; who may ask
+at all is the listener's affair (edge.authorizer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from daypass import limits, names
-from daypass.errors import ServiceError, service_unavailable
+from daypass.errors import ServiceError
 from daypass.names import Arn
-from daypass.policy import Decision, Outcome, Policy, PolicyError, PolicyKind, Principal, PrincipalKind, Request
+from daypass.policy import Decision, Outcome, Policy, Principal, PrincipalKind, Request
 from daypass.service.actions import Check, ContextValue
 from daypass.service.authenticate import Authenticator, service_error
-from daypass.service.authorize import Authorizer
+from daypass.service.authorize import Authorizer, decide_check, request_context
 from daypass.service.caller import ANONYMOUS, Anonymous, Caller
-from daypass.service.ports import AuditLog, AuditRecord, Directory, IdentityReader
+from daypass.service.ports import AuditRecord, Bucket, Directory, IdentityReader
+from daypass.service.questions import (
+    Answer,
+    Asked,
+    Question,
+    QuestionError,
+    SignedRequest,
+    check_context,
+    request_of,
+    resource_policy_of,
+)
 from daypass.service.s3_public import policy_in_force
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
-from daypass.wire.sigv4 import SignatureFault
+from daypass.wire.sigv4 import Claim, SignatureFault
 
-# What an asker may say of a resource and of its request. All other `aws:` keys are properties of the caller or of the
-# request itself: Daypass takes them from what was proven.
-_SAYABLE: Final = ("aws:resourcetag/", "aws:requesttag/", "aws:tagkeys", "aws:resourceaccount")
-
-
-class QuestionError(ValueError):
-    """A question that cannot be asked. Its text says which part of it is wrong."""
-
-
-class SignedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request that the asker received.
-
-    target: the request target as it was sent, path and query, percent-encoded.
-    headers: every header, in order, as pairs of name and value.
-    payload_sha256: of the body that the asker read, in hexadecimal; UNSIGNED-PAYLOAD only for the service `s3`.
-    service: the name that the signature's credential scope must have.
-    """
-
-    method: str
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    payload_sha256: str
-    service: str
-
-    def __repr__(self) -> str:
-        """Target and headers stay out: a token or a signature may be among them."""
-        return f"SignedRequest({self.method}, {self.service})"
-
-
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """May the caller do this? context: condition keys of the action → value, or values of a multivalued key."""
-
-    action: str
-    resource: str = "*"
-    context: dict[str, str | tuple[str, ...]] = {}
-
-
-class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked of one caller: one action, or several in `checks`.
-
-    signed_request or principal: who calls; `"principal": "anonymous"` for nobody.
-    source_ip, secure: where the caller's request came from, and whether over TLS.
-    region: of a question without a signature; a signature names its own.
-    resource_policy, resource_account: of a resource that is not a bucket of Daypass's; a bucket's are its own.
-    """
-
-    signed_request: SignedRequest | None = None
-    principal: str | None = None
-    action: str | None = None
-    resource: str = "*"
-    context: dict[str, str | tuple[str, ...]] = {}
-    checks: tuple[Asked, ...] = ()
-    source_ip: str = ""
-    secure: bool = False
-    region: str = ""
-    resource_policy: msgspec.Raw = msgspec.Raw()
-    resource_account: str | None = None
-
-    def asked(self) -> tuple[Asked, ...]:
-        """Raises QuestionError."""
-        if (self.action is None) == (not self.checks):
-            raise QuestionError("ask about `action`, or about several in `checks`")
-        if self.action is not None:
-            return (Asked(self.action, self.resource, self.context),)
-        if self.resource != "*" or self.context:
-            raise QuestionError("beside `checks`, `resource` and `context` belong into each of them")
-        return self.checks
-
-
-class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Several questions at once, each about its own caller."""
-
-    questions: tuple[Question, ...]
-
-
-_decode_question: Final = msgspec.json.Decoder(Question).decode
-_decode_batch: Final = msgspec.json.Decoder(Batch).decode
-
-
-def read_questions(body: bytes) -> tuple[tuple[Question, ...], bool]:
-    """The questions of a body, and whether they were a batch.
-
-    Raises:
-        QuestionError: it is no JSON, has a field that is unknown or of another type, or asks too much at once.
-    """
-    try:
-        is_batch = b'"questions"' in body
-        questions = _decode_batch(body).questions if is_batch else (_decode_question(body),)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise QuestionError(str(error)) from None
-    if sum(max(len(question.checks), 1) for question in questions) > limits.AUTHORIZE_CHECKS:
-        raise QuestionError(f"at most {limits.AUTHORIZE_CHECKS} checks at once")
-    return questions, is_batch
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One check of a question, and its decision."""
-
-    request: Request
-    decision: Decision
-
-    @property
-    def allowed(self) -> bool:
-        return self.decision.outcome is Outcome.ALLOWED
-
-    def shown(self) -> dict[str, Any]:
-        """As JSON has it."""
-        shown: dict[str, Any] = {
-            "action": self.request.action,
-            "resource": self.request.resource,
-            "decision": self.decision.outcome.value,
-            "decided_by": None if self.decision.decided_by is None else self.decision.decided_by.value,
-            "statements": [str(statement) for statement in self.decision.statements],
-        }
-        if not self.allowed:
-            shown["reason"] = self.decision.denial_message(self.request)
-        return shown
+_BUCKETS: Final = names.bucket_arn("")
 
 
 class Decider:
-    """Answers questions. Every decision is on record before it is told."""
+    """Answers questions. Keeps the callers that were named, so that one seen before costs little."""
 
     def __init__(
         self,
@@ -161,73 +48,86 @@ class Decider:
         directory: Directory,
         authenticator: Authenticator,
         authorizer: Authorizer,
-        audit: AuditLog,
     ) -> None:
         self._identities = identities
         self._directory = directory
         self._authenticator = authenticator
         self._authorizer = authorizer
-        self._audit = audit
+        self._named: dict[str, Caller] = {}
 
-    async def answer(self, question: Question, request_id: str, received: datetime) -> dict[str, Any]:
-        """The answer as JSON has it: whether all that was asked is allowed, by whom it was asked, and each decision.
+    async def answer(self, question: Question, request_id: str, received: datetime) -> Answer:
+        """Whether all that was asked is allowed, by whom it was asked, and each decision.
 
         Raises:
             QuestionError: the question makes no sense.
-            ServiceError: ServiceUnavailable; the decision could not be recorded, and so is not told.
         """
-        asked = question.asked()
-        for check in asked:
-            _check_context(check.context)
-        request = _raw_request(question, received)
-        policy = _resource_policy(question)
+        asked, request, policy = _read(question, received)
         try:
             caller, region = await self._caller(question, request)
         except ServiceError as error:
-            self._write(_refusal(question, request, request_id, asked[0], error))
-            refused = {"code": error.code, "status": error.status, "message": error.message or ""}
-            return {"request_id": request_id, "allowed": False, "caller": None, "error": refused, "decisions": []}
-        answered = []
-        for check in asked:
-            answered.append(await self._decide(question, caller, request, region, check, policy))
-            self._write(_record(answered[-1], caller, request, request_id))
-        return {
-            "request_id": request_id,
-            "allowed": all(answer.allowed for answer in answered),
-            "caller": _shown_caller(caller),
-            "error": None,
-            "decisions": [answer.shown() for answer in answered],
-        }
+            return _refused(question, request, request_id, asked[0], error)
+        common = request_context(caller, request, region)
+        decided = []
+        for one in asked:
+            name = _bucket_of(one.resource)
+            bucket = None if name is None else await self._identities.bucket(name)
+            check = _check(question, one, caller, policy, bucket)
+            policies = await self._authorizer.policies_of(check, caller)
+            decided.append(decide_check(caller, check, common, policies, check.resource_account))
+        return _answer(caller, request, request_id, decided)
+
+    def held(self, question: Question, request_id: str, received: datetime) -> Answer | None:
+        """As `answer`, if nothing has to be waited for. None says nothing: ask `answer`."""
+        asked, request, policy = _read(question, received)
+        try:
+            caller, region = self._held_caller(question, request)
+        except ServiceError as error:
+            return _refused(question, request, request_id, asked[0], error)
+        if caller is None:
+            return None
+        common = request_context(caller, request, region)
+        decided = []
+        for one in asked:
+            name = _bucket_of(one.resource)
+            bucket = None if name is None else self._identities.held_bucket(name)
+            if name is not None and bucket is None:
+                return None
+            check = _check(question, one, caller, policy, bucket)
+            policies = self._authorizer.held_policies_of(check, caller)
+            if policies is None:
+                return None
+            decided.append(decide_check(caller, check, common, policies, check.resource_account))
+        return _answer(caller, request, request_id, decided)
 
     # ---- who asks ----
 
     async def _caller(self, question: Question, request: RawRequest) -> tuple[Caller | Anonymous, str]:
-        """The caller and the region that its signature names."""
-        signed = question.signed_request
-        if (signed is None) == (question.principal is None):
-            raise QuestionError("say who calls: `signed_request` or `principal`, and not both")
-        if signed is None:
-            return await self._named(question.principal or ""), question.region
-        try:
-            claim = sigv4.read_claim(request)
-        except SignatureFault as fault:
-            raise service_error(fault, "sts") from None
-        if claim is None:
-            raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
-        if claim.service != signed.service:
-            # A signature that was made for one service opens no other.
-            text = f"Credential should be scoped to correct service: '{signed.service}'. "
-            raise ServiceError("SignatureDoesNotMatch", 403, text)
-        payload_hash = signed.payload_sha256
-        if payload_hash == sigv4.UNSIGNED_PAYLOAD and signed.service != "s3":
-            raise QuestionError("`payload_sha256` is the hash of the body; only S3 has unsigned payloads")
-        services = frozenset({signed.service})
-        return await self._authenticator.authenticate(request, claim, payload_hash, services=services), claim.region
+        """The caller and the region that its signature names.
 
-    async def _named(self, principal: str) -> Caller | Anonymous:
+        Raises:
+            ServiceError: nobody, for that signature or under that name.
+        """
+        signed = _signed(question)
+        if signed is None:
+            return await self._find_named(question.principal or ""), question.region
+        claim = _claim(signed, request)
+        services = frozenset({signed.service})
+        caller = await self._authenticator.authenticate(request, claim, signed.payload_sha256, services=services)
+        return caller, claim.region
+
+    def _held_caller(self, question: Question, request: RawRequest) -> tuple[Caller | Anonymous | None, str]:
+        signed = _signed(question)
+        if signed is None:
+            return self._held_named(question.principal or ""), question.region
+        claim = _claim(signed, request)
+        services = frozenset({signed.service})
+        return self._authenticator.held(request, claim, signed.payload_sha256, services=services), claim.region
+
+    async def _find_named(self, principal: str) -> Caller | Anonymous:
         """Raises QuestionError for an ARN of what is no user; ServiceError for a user that is not there."""
-        if principal == "anonymous":
-            return ANONYMOUS
+        held = self._held_named(principal)
+        if held is not None:
+            return held
         try:
             arn = Arn.parse(principal)
         except ValueError:
@@ -241,128 +141,149 @@ class Decider:
             if account is None or user is None:
                 raise ServiceError("InvalidClientTokenId", 403, "No such principal.")
             who = Principal(PrincipalKind.USER, arn=user.arn, account_id=user.account_id, unique_id=user.user_id)
-            return Caller(who, user.user_id, "", account, user, None)
+            return self._keep(principal, Caller(who, user.user_id, "", account, user, None))
         if account is not None and principal == names.root_arn(account.account_id):
             who = Principal(PrincipalKind.ROOT, arn=principal, account_id=account.account_id)
-            return Caller(who, account.account_id, "", account, None, None)
+            return self._keep(principal, Caller(who, account.account_id, "", account, None, None))
         raise QuestionError(
             "`principal` is the ARN of an IAM user or of a root user; a session is known by a signed request alone"
         )
 
-    # ---- the decision ----
+    def _held_named(self, principal: str) -> Caller | Anonymous | None:
+        """The caller made for the name before. What changes in the store comes as another object, and finds none."""
+        if principal == "anonymous":
+            return ANONYMOUS
+        kept = self._named.get(principal)
+        if kept is None or self._identities.held_account(kept.account.account_id) is not kept.account:
+            return None
+        # A user made anew under the name, or another that now has it, is another user.
+        return kept if kept.user is None or self._identities.held_user(kept.user.user_id) is kept.user else None
 
-    async def _decide(
-        self,
-        question: Question,
-        caller: Caller | Anonymous,
-        request: RawRequest,
-        region: str,
-        asked: Asked,
-        policy: Policy | None,
-    ) -> Answered:
-        account = question.resource_account
-        bucket_name = _bucket_of(asked.resource)
-        if bucket_name is not None:
-            bucket = await self._identities.bucket(bucket_name)
-            if bucket is not None and (policy is not None or account is not None):
-                raise QuestionError(f"the policy and the owner of bucket `{bucket_name}` are Daypass's own to know")
-            if bucket is not None:
-                policy, account = policy_in_force(bucket, caller), bucket.account_id
-        context: dict[str, ContextValue] = {key.lower(): value for key, value in asked.context.items()}
-        if account is not None:
-            context["aws:resourceaccount"] = account
-        made, decision = await self._authorizer.decide(
-            caller,
-            request,
-            Check(asked.action, asked.resource, context),
-            region=region,
-            resource_policy=policy,
-            resource_account=account,
-        )
-        return Answered(made, decision)
-
-    def _write(self, record: AuditRecord) -> None:
-        try:
-            self._audit.write(record)
-        except OSError:
-            raise service_unavailable("The decision could not be recorded, so it is not told.") from None
+    def _keep(self, principal: str, caller: Caller) -> Caller:
+        if len(self._named) >= limits.SESSIONS_CACHED:
+            del self._named[next(iter(self._named))]
+        self._named[principal] = caller
+        return caller
 
 
-def _check_context(context: Mapping[str, ContextValue]) -> None:
-    """Raises QuestionError for a key that is not the asker's to say."""
-    seen: set[str] = set()
-    for key in context:
-        folded = key.lower()
-        if folded.startswith("aws:") and not folded.startswith(_SAYABLE):
-            raise QuestionError(f"`{key}` is not for the asker to say; Daypass takes it from the caller's request")
-        if folded in seen:
-            raise QuestionError(f"`{key}` is said twice")
-        seen.add(folded)
+def _read(question: Question, received: datetime) -> tuple[tuple[Asked, ...], RawRequest, Policy | None]:
+    """What is asked, of which request, beside which policy.
+
+    Raises:
+        QuestionError: the question makes no sense.
+    """
+    asked = question.asked()
+    for one in asked:
+        if one.context:
+            check_context(one.context)
+    return asked, request_of(question, received), resource_policy_of(question)
 
 
-def _raw_request(question: Question, received: datetime) -> RawRequest:
-    signed = question.signed_request
-    target = b"/" if signed is None else signed.target.encode("utf-8")
-    path, _, query = target.partition(b"?")
-    if not path.startswith(b"/"):
-        raise QuestionError("`target` is a path with its query; it begins with `/`")
-    headers = () if signed is None else signed.headers
+def _signed(question: Question) -> SignedRequest | None:
+    """The request whose signature proves the caller; None if the caller is named."""
+    if (question.signed_request is None) == (question.principal is None):
+        raise QuestionError("say who calls: `signed_request` or `principal`, and not both")
+    return question.signed_request
+
+
+def _claim(signed: SignedRequest, request: RawRequest) -> Claim:
+    """What the request claims, for the service that it was sent to.
+
+    Raises:
+        ServiceError: it claims nothing that can be believed there.
+    """
     try:
-        pairs = tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers)
-    except UnicodeEncodeError:
-        raise QuestionError("a header has letters that HTTP has not") from None
-    method = "GET" if signed is None else signed.method.upper()
-    return RawRequest(method, path, query, pairs, b"", question.source_ip, question.secure, received)
+        claim = sigv4.read_claim(request)
+    except SignatureFault as fault:
+        raise service_error(fault, "sts") from None
+    if claim is None:
+        raise ServiceError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
+    if claim.service != signed.service:
+        # A signature that was made for one service opens no other.
+        text = f"Credential should be scoped to correct service: '{signed.service}'. "
+        raise ServiceError("SignatureDoesNotMatch", 403, text)
+    if signed.payload_sha256 == sigv4.UNSIGNED_PAYLOAD and signed.service != "s3":
+        raise QuestionError("`payload_sha256` is the hash of the body; only S3 has unsigned payloads")
+    return claim
 
 
-def _resource_policy(question: Question) -> Policy | None:
-    text = bytes(question.resource_policy).decode("utf-8")
-    if not text or text == "null":
-        return None
-    try:
-        # As a stored one: what S3 demands of a new bucket policy is no rule of other services.
-        return Policy.parse(text, PolicyKind.RESOURCE, id="resource policy", stored=True)
-    except PolicyError as error:
-        raise QuestionError(f"`resource_policy` is no policy: {error.message}") from None
+def _check(
+    question: Question, asked: Asked, caller: Caller | Anonymous, policy: Policy | None, bucket: Bucket | None
+) -> Check:
+    """policy: that the asker says the resource has. bucket: that the resource is, or is in.
+
+    Raises:
+        QuestionError: the asker says what it is not for it to say.
+    """
+    account = question.resource_account
+    if bucket is not None:
+        if policy is not None or account is not None:
+            raise QuestionError(f"the policy and the owner of bucket `{bucket.name}` are Daypass's own to know")
+        policy, account = policy_in_force(bucket, caller), bucket.account_id
+    context: dict[str, ContextValue] = {key.lower(): value for key, value in asked.context.items()}
+    if account is not None:
+        context["aws:resourceaccount"] = account
+    return Check(asked.action, asked.resource, context, policy, account)
 
 
 def _bucket_of(resource: str) -> str | None:
     """The bucket that an ARN of S3 speaks of."""
-    prefix = names.bucket_arn("")
-    return resource.removeprefix(prefix).partition("/")[0] if resource.startswith(prefix) else None
+    return resource.removeprefix(_BUCKETS).partition("/")[0] if resource.startswith(_BUCKETS) else None
 
 
-def _shown_caller(caller: Caller | Anonymous) -> dict[str, Any]:
-    return {
-        "arn": caller.principal.arn,
-        "type": caller.principal.kind.value,
-        "account": caller.principal.account_id,
-        "user_id": caller.user_id,
+# ---- what is answered ----
+
+
+def _answer(
+    caller: Caller | Anonymous, request: RawRequest, request_id: str, decided: Sequence[tuple[Request, Decision]]
+) -> Answer:
+    who = caller.principal
+    shown = {
+        "request_id": request_id,
+        "allowed": all(decision.outcome is Outcome.ALLOWED for _, decision in decided),
+        "caller": {"arn": who.arn, "type": who.kind.value, "account": who.account_id, "user_id": caller.user_id},
+        "error": None,
+        "decisions": [_shown(asked, decision) for asked, decision in decided],
     }
+    return Answer(shown, tuple([_record(asked, decision, caller, request, request_id) for asked, decision in decided]))
 
 
-def _record(answer: Answered, caller: Caller | Anonymous, request: RawRequest, request_id: str) -> AuditRecord:
-    decision = answer.decision
+def _shown(asked: Request, decision: Decision) -> dict[str, Any]:
+    """As JSON has it."""
+    shown: dict[str, Any] = {
+        "action": asked.action,
+        "resource": asked.resource,
+        "decision": decision.outcome.value,
+        "decided_by": None if decision.decided_by is None else decision.decided_by.value,
+        "statements": [str(statement) for statement in decision.statements],
+    }
+    if decision.outcome is not Outcome.ALLOWED:
+        shown["reason"] = decision.denial_message(asked)
+    return shown
+
+
+def _record(
+    asked: Request, decision: Decision, caller: Caller | Anonymous, request: RawRequest, request_id: str
+) -> AuditRecord:
     return AuditRecord(
         time=request.received,
         request_id=request_id,
         caller_arn=caller.principal.arn,
         caller_type=caller.principal.kind.value,
         access_key_id=None if isinstance(caller, Anonymous) else caller.access_key_id or None,
-        action=answer.request.action,
-        resource=answer.request.resource,
+        action=asked.action,
+        resource=asked.resource,
         decision=decision.outcome.value,
         decided_by=None if decision.decided_by is None else decision.decided_by.value,
         statements=tuple([str(statement) for statement in decision.statements]),
-        error=None if answer.allowed else "AccessDenied",
+        error=None if decision.outcome is Outcome.ALLOWED else "AccessDenied",
         source_ip=request.source_ip,
     )
 
 
-def _refusal(
-    question: Question, request: RawRequest, request_id: str, asked: Asked, error: ServiceError
-) -> AuditRecord:
-    return AuditRecord(
+def _refused(question: Question, request: RawRequest, request_id: str, asked: Asked, error: ServiceError) -> Answer:
+    """The answer to a question whose caller is nobody."""
+    record = AuditRecord(
         time=request.received,
         request_id=request_id,
         caller_arn=question.principal,
@@ -376,8 +297,6 @@ def _refusal(
         error=error.code,
         source_ip=request.source_ip,
     )
-
-
-def all_allowed(answers: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every question of a batch was answered with yes."""
-    return all(answer["allowed"] is True for answer in answers)
+    refused = {"code": error.code, "status": error.status, "message": error.message or ""}
+    shown = {"request_id": request_id, "allowed": False, "caller": None, "error": refused, "decisions": []}
+    return Answer(shown, (record,))
