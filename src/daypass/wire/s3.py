@@ -14,19 +14,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
-
-import msgspec
 
 from daypass.errors import ServiceError
 from daypass.wire import checksums, model
 from daypass.wire.http import RawRequest
 from daypass.wire.model import Operation
 from daypass.wire.s3_address import PATH_STYLE, Addressing, decoded, read_address
+from daypass.wire.s3_call import S3Call as S3Call
+from daypass.wire.s3_call import Target as Target
 from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
-
-Target = Literal["service", "bucket", "object"]
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {"/": "service", "/{Bucket}": "bucket", "/{Bucket}/{Key+}": "object"}
@@ -108,28 +106,6 @@ _NAMES_BYTES_CACHED: Final = 1_024
 
 _CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
-
-
-class S3Call(msgspec.Struct, frozen=True):
-    """One operation asked for, nothing about the caller in it.
-
-    target: what the address names: the service, a bucket or an object.
-    key: decoded once; None unless the target is an object.
-    query: the operation's parameters that were sent, decoded, by their names on the wire; those that only
-        name the operation (`list-type`, `policy`) are in it, those of a presigned URL are not.
-    headers: the operation's headers that were sent, by lower-case name, user metadata among them.
-    """
-
-    operation: Operation
-    target: Target
-    bucket: str | None
-    key: str | None
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        """Headers and query stay out: a customer's encryption key may be among them."""
-        return f"S3Call({self.operation.name} {self.bucket!r} {self.key!r})"
 
 
 @dataclass(frozen=True, slots=True)
