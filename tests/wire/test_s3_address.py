@@ -229,3 +229,8 @@ def test_a_copy_source_that_is_empty_or_could_be_read_two_ways_is_refused(header
 def test_the_source_that_the_policy_sees_is_the_source_that_the_backend_gets(key: str, version: str | None) -> None:
     source = CopySource("bucket", key, version)
     assert read_copy_source(source.header()) == source
+
+
+@given(st.one_of(st.text(max_size=30), st.text("abcXYZ019-._~/% +é", max_size=30)))
+def test_a_key_is_encoded_alike_whether_or_not_all_of_it_is_plain(key: str) -> None:
+    assert encode_path("bucket", key) == f"/bucket/{quote(key, safe='/')}".encode()

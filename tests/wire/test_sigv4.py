@@ -578,3 +578,29 @@ def test_a_signing_key_signs_on_its_own_day_only() -> None:
     headers = ((b"host", b"h"), (b"x-amz-date", b"20260101T120000Z"))
     with pytest.raises(ValueError, match="that day's key"):
         sigv4.sign_with_key("GET", b"/", b"", headers, sha256(b""), "AKIA", key, "20260101T120000Z")
+
+
+@given(
+    st.sampled_from(["GET", "HEAD", "PUT", "DELETE"]),
+    st.text(max_size=20).map(lambda text: f"/{quote(text)}".encode()),
+    st.sampled_from([b"", b"versionId=3%2FL4", b"uploadId=a&partNumber=2", b"b=&a=%C3%A9"]),
+    st.sampled_from([sha256(b""), sha256(b"body"), sigv4.UNSIGNED_PAYLOAD]),
+)
+def test_a_bare_request_has_the_signature_that_it_has_among_all_others(
+    method: str, path: bytes, query: bytes, payload_hash: str
+) -> None:
+    key, date = sigv4.signing_key(Secret("s"), "20260101", REGION, "s3"), "20260101T120000Z"
+    headers = (
+        (b"host", b"store:9000"),
+        (b"x-amz-content-sha256", payload_hash.encode()),
+        (b"x-amz-date", date.encode()),
+    )
+    bare = sigv4.sign_bare(method, path, query, b"store:9000", payload_hash, "AKIA", key, date)
+    assert bare == sigv4.sign_with_key(method, path, query, headers, payload_hash, "AKIA", key, date)
+
+
+@pytest.mark.parametrize(("day", "service"), [("20260102", "s3"), ("20260101", "sts")])
+def test_a_bare_request_is_signed_with_its_day_s_key_for_s3_only(day: str, service: str) -> None:
+    key = sigv4.signing_key(Secret("s"), day, REGION, service)
+    with pytest.raises(ValueError, match="that day's key"):
+        sigv4.sign_bare("GET", b"/", b"", b"h", sha256(b""), "AKIA", key, "20260101T120000Z")

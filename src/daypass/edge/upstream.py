@@ -214,16 +214,12 @@ class Upstream:
             (b"x-amz-date", date.encode("ascii")),
             *request.headers,
         )
-        authorization = sigv4.sign_with_key(
-            request.method,
-            request.path,
-            request.query,
-            signed,
-            request.payload_hash,
-            self._access_key_id,
-            self._key_for(date[:8]),
-            date,
-        )
+        method, path, query, payload_hash = request.method, request.path, request.query, request.payload_hash
+        key_id, key = self._access_key_id, self._key_for(date[:8])
+        if request.headers:
+            authorization = sigv4.sign_with_key(method, path, query, signed, payload_hash, key_id, key, date)
+        else:
+            authorization = sigv4.sign_bare(method, path, query, self._host, payload_hash, key_id, key, date)
         return signed, authorization.encode("ascii")
 
     def _date(self, at: datetime) -> str:

@@ -22,6 +22,8 @@ _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _FORBIDDEN: Final = re.compile("[\0\r\n]")
 # A `.` or `..` between two slashes or at an end.
 _DOT_SEGMENT: Final = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
+# What is encoded as itself, all of it. Possessive, so that what does not match is known in linear time.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~/]*+")
 _PORT: Final = re.compile(r":[0-9]*\Z", re.ASCII)
 
 # S3 User Guide, "General purpose bucket naming rules".
@@ -177,4 +179,4 @@ def encode_path(bucket: str | None, key: str | None) -> bytes:
         return b"/"
     if key is None:
         return f"/{bucket}".encode()
-    return f"/{bucket}/{quote(key, safe='/')}".encode()
+    return f"/{bucket}/{key if _PLAIN.fullmatch(key) else quote(key, safe='/')}".encode()
