@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
 from daypass import limits
 from daypass.edge.body import ObjectBody
 from daypass.edge.client import Client
@@ -59,8 +61,7 @@ _STATUSES: Final = {"200": 200, "201": 201, "204": 204}
 _KEPT: Final = frozenset({b"host", b"referer", b"user-agent"})  # of the POST's own headers, for conditions
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """request: to be read as an S3 call. text: what the claim signs, if that is no canonical request.
     form: that the request came as; None if it came as itself."""
 
@@ -68,6 +69,10 @@ class Arrival:
     claim: Claim | None
     text: bytes | None = None
     form: Form | None = None
+
+    def __repr__(self) -> str:
+        """What was sent stays out: a token, a signature or a policy may be among it."""
+        return f"Arrival({self.request!r})"
 
     def check_operation(self, call: S3Call) -> None:
         """Version 2 signs too little of what most operations ask, and a form is a PutObject.

@@ -40,9 +40,13 @@ class ObjectBody:
     """
 
     def __init__(
-        self, source: AsyncIterator[bytes], payload: Payload, checksums: Checksums, decoder: Decoder | None
+        self,
+        source: AsyncIterator[bytes] | bytes,
+        payload: Payload,
+        checksums: Checksums,
+        decoder: Decoder | None,
     ) -> None:
-        """source: what is received. decoder: None if that is the object itself.
+        """source: what is received, or was received whole. decoder: None if that is the object itself.
 
         Raises:
             ServiceError: MissingContentLength.
@@ -75,8 +79,11 @@ class ObjectBody:
             return self.chunks()
         pieces: list[bytes] = []
         try:
-            async for received in self._source:
-                pieces += self._decoded(received)
+            if isinstance(self._source, bytes):
+                pieces += self._decoded(self._source)
+            else:
+                async for received in self._source:
+                    pieces += self._decoded(received)
             self._finish()
         except (ServiceError, ClientGone) as fault:
             self.fault = fault
@@ -93,7 +100,8 @@ class ObjectBody:
         """
         held = b""
         try:
-            async for received in self._source:
+            source = _pieces(self._source) if isinstance(self._source, bytes) else self._source
+            async for received in source:
                 for piece in self._decoded(received):
                     if held:
                         yield held
@@ -176,9 +184,12 @@ def object_body(
     """
     if payload.length is None:
         raise s3_error("MissingContentLength")
-    return ObjectBody(
-        client.body(payload.length), payload, checksums, _decoder(payload.mode, payload.length, signatures)
-    )
+    source = client.body(payload.length) if client.whole is None else client.whole
+    return ObjectBody(source, payload, checksums, _decoder(payload.mode, payload.length, signatures))
+
+
+async def _pieces(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole
 
 
 def _decoder(mode: BodyMode, length: int, signatures: ChunkSignatures | None) -> ChunkedBody | None:

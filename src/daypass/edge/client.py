@@ -47,6 +47,7 @@ class Client:
         self._body_asked_for = False
         self._body_received = content_length == 0
         self.content_length = content_length
+        self.whole: bytes | None = None  # the body, if it was here before the request was looked at
         self.also_said: Headers = ()  # headers of every answer to this client, refusals too
         self._sent = 0  # bytes of the answer
         self._waited = 0.0  # seconds until the client took them
@@ -189,13 +190,13 @@ class WholeClient(Client):
         super().__init__(self._receive_message, self._send_message, content_length=len(body), waits_for_continue=False)
         self._body_received = True
         self._waiting = waiting
-        self._whole = body
+        self.whole = body
         self._is_head = is_head
         self._messages: tuple[Receive, Send] | None = None
 
     async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
-        if self._whole:
-            yield self._whole
+        if self.whole:
+            yield self.whole
 
     async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
         self.answered = True

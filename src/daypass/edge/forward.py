@@ -88,7 +88,7 @@ class Forwarder:
             _log.error("the S3 backend answered %d before it had the whole body", response.status)
             raise s3_error("ServiceUnavailable", "The storage behind this service did not take the whole object.")
         status = response.status if response.status in (202, 206, 304) else call.operation.response_status
-        headers = (*shown_headers(call.operation, response.headers), *request_ids(exchange.request_id))
+        headers: Headers = (*shown_headers(call.operation, response.headers), *request_ids(exchange.request_id))
         if form is not None:
             status, of_form, content = form.answer(headers)
             await client.answer(status, (*_without_length(headers), *of_form), content)
@@ -192,7 +192,7 @@ def _without_length(headers: Headers) -> Headers:
 
 def _streamed_headers(call: S3Call, headers: Headers, response: UpstreamResponse) -> Headers:
     length = response.header(b"content-length")
-    if length is not None:
+    if length is not None and (b"content-length", length.encode("latin-1")) not in headers:
         headers = _with(headers, b"content-length", length)
     if call.operation.name == "ListObjectsV2":
         headers = _with(headers, b"content-type", "application/xml")

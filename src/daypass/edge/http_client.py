@@ -317,6 +317,19 @@ class Pool:
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
+    def take_idle(self) -> Connection | None:
+        """A connection for one exchange that was used before and is open; None if there is none, or no room."""
+        if not self._idle or self._in_use >= limits.UPSTREAM_CONNECTIONS:
+            return None
+        oldest = self._loop.time() - limits.UPSTREAM_KEEP_SECONDS
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open and connection.idle_since > oldest:
+                self._in_use += 1
+                return connection
+            connection.close()
+        return None
+
     async def take(self, *, fresh: bool = False) -> Connection:
         """A connection for one exchange. fresh: none that was used before.
 
@@ -325,14 +338,11 @@ class Pool:
         """
         if self._in_use >= limits.UPSTREAM_CONNECTIONS:
             await self._wait_for_room()
+        connection = None if fresh else self.take_idle()
+        if connection is not None:
+            return connection
         self._in_use += 1
         try:
-            now = self._loop.time()
-            while self._idle and not fresh:
-                connection = self._idle.pop()
-                if connection.is_open and now - connection.idle_since < limits.UPSTREAM_KEEP_SECONDS:
-                    return connection
-                connection.close()
             return await self._connect()
         except BaseException:
             self._leave()

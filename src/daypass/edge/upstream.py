@@ -122,7 +122,7 @@ class Upstream:
         self.region: Final = backend.region
         self.takes_trailers: Final = backend.takes_trailers
         self._signing_key: sigv4.SigningKey | None = None
-        self._second: datetime | None = None
+        self._second = -1
         self._amz_date = ""
 
     async def close(self) -> None:
@@ -163,7 +163,7 @@ class Upstream:
     async def _ask(self, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes) -> Connection:
         """A connection that has the head of the answer. An idle one may be closed by the other side just now: what can
         be sent twice is then sent once more."""
-        connection = await self._pool.take()
+        connection = self._pool.take_idle() or await self._pool.take()
         try:
             return await self._send(connection, request, head, body)
         except UpstreamFailure:
@@ -224,9 +224,9 @@ class Upstream:
 
     def _date(self, at: datetime) -> str:
         """amz_date, which is the same for a second."""
-        second = at.replace(microsecond=0)
+        second = int(at.timestamp())
         if second != self._second:
-            self._second, self._amz_date = second, sigv4.amz_date(second)
+            self._second, self._amz_date = second, sigv4.amz_date(at)
         return self._amz_date
 
     def _key_for(self, day: str) -> sigv4.SigningKey:

@@ -38,7 +38,7 @@ class BodyMode(Enum):
 
     @property
     def is_chunked(self) -> bool:
-        return self not in (BodyMode.HASHED, BodyMode.UNSIGNED)
+        return self is not BodyMode.HASHED and self is not BodyMode.UNSIGNED
 
     @property
     def signs_chunks(self) -> bool:
