@@ -275,10 +275,15 @@ def test_a_policy_of_every_kind_counts_when_it_speaks_of_an_objects_tags() -> No
     speaking = Policy.parse(TAG_POLICY, PolicyKind.IDENTITY, id="p")
     plain = Policy.parse(PLAIN_POLICY, PolicyKind.IDENTITY, id="p")
     assert not s3_checks.speaks_of_object_tags(PolicySet(identity=(plain,), boundary=plain))
+    shapes = {
+        "Policy | None": speaking,
+        "tuple[Policy, ...]": (plain, speaking),
+        "tuple[Policy, ...] | None": (plain, speaking),
+        "Levels | None": ((plain,), (plain, speaking)),
+    }
     for kind in fields(PolicySet):
-        for policies in (speaking, (plain, speaking), ((plain,), (plain, speaking))):
-            shaped: dict[str, Any] = {kind.name: policies}
-            assert s3_checks.speaks_of_object_tags(PolicySet(**shaped)), kind.name
+        shaped: dict[str, Any] = {kind.name: shapes[str(kind.type)]}
+        assert s3_checks.speaks_of_object_tags(PolicySet(**shaped)), kind.name
 
 
 def test_an_objects_tags_are_not_asked_for_where_no_object_is_read() -> None:

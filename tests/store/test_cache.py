@@ -17,6 +17,7 @@ from daypass.store import Store, sqlite
 from daypass.store.cache import Cache
 from daypass.store.data_directory import DATABASE
 from daypass.store.directory import SqlDirectory
+from support.compiled import interpreted_only
 from support.stores import ACCOUNT, NOW, SECRET, SqliteEngine
 
 
@@ -237,6 +238,7 @@ async def test_many_who_find_the_cache_late_at_once_are_all_answered(engine: Sql
             assert [answer.user_id for answer in answers if answer is not None] == users * 10
 
 
+@interpreted_only
 async def test_the_cache_holds_no_more_of_a_kind_than_its_bound(
     engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
