@@ -349,18 +349,24 @@ def _backends(values: Mapping[str, Any]) -> tuple[Backend, ...]:
     if not isinstance(tables, list | tuple) or not all(isinstance(table, dict) for table in tables):
         raise SettingsError("several S3 backends are written as one [[backend]] each")
     found = [_backend_of_file(table) for table in tables]
+    region = values.get("s3_backend_region")
+    keeps_dots = _flag(values.get("s3_backend_keeps_dots", False))
+    takes_trailers = _flag(values.get("s3_backend_takes_trailers", False))
     if values.get("s3_backend"):
         found.append(
             _backend(
                 values["s3_backend"],
                 values.get("s3_backend_access_key_id"),
                 values.get("s3_backend_secret_access_key"),
-                values.get("s3_backend_region", "us-east-1"),
+                region or "us-east-1",
                 says="set DAYPASS_S3_BACKEND_ACCESS_KEY_ID and DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY",
-                keeps_dots=_flag(values.get("s3_backend_keeps_dots", False)),
-                takes_trailers=_flag(values.get("s3_backend_takes_trailers", False)),
+                keeps_dots=keeps_dots,
+                takes_trailers=takes_trailers,
             )
         )
+    elif region or keeps_dots or takes_trailers:
+        idle = "region" if region else "keeps-dots" if keeps_dots else "takes-trailers"
+        raise SettingsError(f"--s3-backend-{idle} does nothing without --s3-backend")
     return tuple(found)
 
 

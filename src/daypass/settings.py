@@ -94,7 +94,7 @@ _AUTHORIZER: Final = (
         "Answer questions about decisions here: `unix:/PATH`, a loopback HOST:PORT with the token, or any HOST:PORT "
         "with TLS and clients' certificates. Default: nowhere.",
     ),
-    Setting("authorizer_token", "TOKEN", "What those who ask present; without TLS they have to.", Kind.SECRET),
+    Setting("authorizer_token", "TOKEN", "What those who ask present. A port without TLS needs it.", Kind.SECRET),
     Setting("authorizer_tls_certificate", "FILE", "The authorizer's certificate (PEM), followed by those above it."),
     Setting("authorizer_tls_key", "FILE", "The key of that certificate (PEM, no password)."),
     Setting("authorizer_client_ca", "FILE", "Certificate authorities (PEM) of those who may ask."),
