@@ -28,12 +28,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 from support.accounting import peak_resident_mib, usage
+from support.s3_requests import head
 from support.servers import DaypassData, Server
-from support.signed import REGION, Keys, client
+from support.signed import Keys, client
 
 from support import form, nginx, servers
 
@@ -165,29 +163,7 @@ def _request(target: Target, method: str, key: str) -> bytes:
 
 
 def _head(target: Target, method: str, key: str, payload_hash: str, length: int) -> bytes:
-    url = f"{target.server.url}/{_BUCKET}/{key}"
-    headers = {"Host": f"127.0.0.1:{target.server.port}"}
-    if length:
-        headers["Content-Length"] = str(length)
-    if target.keys is not None:
-        headers |= _signature(target.keys, method, url, payload_hash)
-    lines = [f"{method} /{_BUCKET}/{key} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
-
-
-def _signature(keys: Keys, method: str, url: str, payload_hash: str) -> dict[str, str]:
-    request = botocore.awsrequest.AWSRequest(method, url, headers={"X-Amz-Content-SHA256": payload_hash})
-    signer = _Signer(botocore.credentials.Credentials(keys.access_key_id, keys.secret_access_key), "s3", REGION)
-    signer.payload_hash = payload_hash
-    signer.add_auth(request)
-    return {name: str(value) for name, value in request.headers.items() if name != "Host"}
-
-
-class _Signer(botocore.auth.S3SigV4Auth):  # type: ignore[misc]  # because botocore has no types
-    payload_hash: str
-
-    def payload(self, request: Any) -> str:
-        return self.payload_hash
+    return head(target.server.port, target.keys, method, f"/{_BUCKET}/{key}", payload_hash, length)
 
 
 def _load(server: Server, requests: Path, connections: int, seconds: float) -> dict[str, Any]:

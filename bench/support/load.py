@@ -5,13 +5,15 @@ so that it costs a fraction of what it measures. It prints one JSON object (Roun
 
     python -m support.load --port 8420 --server-pid 4711 --requests FILE --connections 32 --seconds 2
 
-FILE holds whole HTTP requests, separated by NUL.
+FILE holds whole HTTP requests, separated by NUL. Each connection sends its next request when the last one is answered;
+with --rate, when it is due, and latency runs from then: what a server keeps waiting is counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import heapq
 import json
 import os
 import time
@@ -62,7 +64,9 @@ class Round:
 class _Run:
     """What the connections of one run share."""
 
-    def __init__(self, requests: list[bytes], first: int, port: int, connections: int) -> None:
+    def __init__(self, requests: list[bytes], first: int, port: int, connections: int, rate: float) -> None:
+        self.period = connections / rate if rate else 0.0
+        self.due: list[tuple[float, int, _Connection]] = []  # a heap
         self.requests = requests
         self.first = first
         self.port = port
@@ -86,6 +90,15 @@ class _Run:
         if len(self.idle) == self.connections:
             self.all_idle.set()
 
+    def wait(self, connection: _Connection, until: float) -> None:
+        heapq.heappush(self.due, (until, id(connection), connection))
+
+    def send_what_is_due(self) -> None:
+        now = time.perf_counter()
+        while self.due and self.due[0][0] <= now:
+            due, _, connection = heapq.heappop(self.due)
+            connection.send(due)
+
     async def connect(self, connection: _Connection) -> None:
         await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", self.port)
 
@@ -105,9 +118,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not inherit asyncio's
-        if self._began == 0.0:
-            self._began = time.perf_counter()
-        self._send(self._transport)
+        self.send(self._began or time.perf_counter())
 
     def data_received(self, data: bytes) -> None:
         if self._missing:
@@ -144,7 +155,7 @@ class _Connection(asyncio.Protocol):
             body = self._received.partition(b"\r\n\r\n")[2]
             run.samples.append((self._index, body.decode()))
         self._received = b""
-        self._began = time.perf_counter()
+        due, self._began = self._began + run.period, time.perf_counter()
         assert self._transport is not None
         if run.stopping:
             run.rest(self)
@@ -152,22 +163,35 @@ class _Connection(asyncio.Protocol):
         elif self._closing:
             # As HTTP clients do; a new connection follows, and its making counts as part of the next request.
             self._transport.close()
+        elif run.period:
+            run.wait(self, due)
         else:
-            self._send(self._transport)
+            self.send(self._began)
 
-    def _send(self, transport: asyncio.WriteTransport) -> None:
+    def send(self, due: float) -> None:
+        """The next request. due: since when its latency runs."""
+        assert self._transport is not None
+        if self._run.stopping and self._run.period:
+            self._run.rest(self)
+            self._transport.close()
+            return
+        self._began = due
         self._index = self._run.next_index()
-        transport.write(self._run.requests[self._index])
+        self._transport.write(self._run.requests[self._index])
 
 
-async def _load(run: _Run, server_pid: int, seconds: float) -> Round:
+async def _load(run: _Run, server_pid: int, seconds: float, may_sleep: bool) -> Round:
     """Warm up, measure, stop: one Round."""
+    loop = asyncio.get_running_loop()
+    if run.period:
+        _stay_awake(loop, run)
     for _ in range(run.connections):
         await run.connect(_Connection(run))
+        await asyncio.sleep(run.period / run.connections)  # not all in one moment
     await asyncio.sleep(WARM_UP_SECONDS)
 
-    if (os.cpu_count() or 1) > 1:
-        _stay_awake(asyncio.get_running_loop(), run)
+    if not (run.period or may_sleep) and (os.cpu_count() or 1) > 1:
+        _stay_awake(loop, run)
     run.measuring = True
     before, here_before, busy_before = usage(server_pid), time.process_time(), busy_core_seconds()
     began = time.perf_counter()
@@ -204,7 +228,8 @@ def _stay_awake(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
     A client that sleeps until its answer comes has to be woken, and the waking is charged to the server: in a
     virtual machine it takes longer than a small answer does, and only a slow server's clients sleep.
     """
-    if not run.stopping:
+    run.send_what_is_due()
+    if not run.stopping or run.due:
         loop.call_soon(_stay_awake, loop, run)
 
 
@@ -221,11 +246,15 @@ def main() -> None:
     arguments.add_argument("--connections", type=int, default=1)
     arguments.add_argument("--seconds", type=float, default=2.0)
     arguments.add_argument("--core", type=int, default=-1, help="the core to stay on; -1: any")
+    arguments.add_argument(
+        "--rate", type=float, default=0.0, help="requests a second in all; 0: as fast as answers come"
+    )
+    arguments.add_argument("--may-sleep", action="store_true", help="where the servers use this core, too")
     given = arguments.parse_args()
     if given.core >= 0:
         pin(os.getpid(), given.core)
-    run = _Run(given.requests.read_bytes().split(b"\0"), given.first, given.port, given.connections)
-    timed = uvloop.run(_load(run, given.server_pid, given.seconds))
+    run = _Run(given.requests.read_bytes().split(b"\0"), given.first, given.port, given.connections, given.rate)
+    timed = uvloop.run(_load(run, given.server_pid, given.seconds, given.may_sleep))
     print(json.dumps(asdict(timed)))
 
 

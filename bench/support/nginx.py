@@ -60,7 +60,8 @@ def is_there() -> bool:
     return shutil.which("nginx") is not None
 
 
-def start_static(directory: Path, files: Path, core: int) -> Server:
+def start_static(directory: Path, files: Path, core: int | None) -> Server:
+    """core: None: any."""
     port = free_port()
     return _start("nginx", directory, port, _STATIC.format(port=port, files=files), core)
 
@@ -70,7 +71,9 @@ def start_proxy(directory: Path, backend_port: int) -> Server:
     return _start("proxy_pass", directory, port, _PROXY.format(port=port, backend=backend_port), SERVER_CORE)
 
 
-def start_front(directory: Path, backend_port: int, gateway_port: int, authorizer: Path) -> Server:
+def start_front(
+    directory: Path, backend_port: int, gateway_port: int, authorizer: Path, core: int | None = SERVER_CORE
+) -> Server:
     """The configuration of the documentation: Daypass decides, nginx carries."""
     port = free_port()
     body = _FRONT.read_text()
@@ -81,10 +84,10 @@ def start_front(directory: Path, backend_port: int, gateway_port: int, authorize
         ("127.0.0.1:8080", f"127.0.0.1:{port} backlog=2048"),
     ):
         body = body.replace(written, here)
-    return _start("auth_request", directory, port, body, SERVER_CORE)
+    return _start("auth_request", directory, port, body, core)
 
 
-def _start(name: str, directory: Path, port: int, body: str, core: int) -> Server:
+def _start(name: str, directory: Path, port: int, body: str, core: int | None) -> Server:
     directory.mkdir()
     configuration = directory / "nginx.conf"
     owner = "user root;" if os.geteuid() == 0 else ""
@@ -99,7 +102,7 @@ def _start(name: str, directory: Path, port: int, body: str, core: int) -> Serve
         if process.poll() is not None or time.monotonic() > deadline:
             raise SystemExit(f"nginx did not start:\n{log.read_text()}")
         time.sleep(0.05)
-    if (os.cpu_count() or 1) > 1:
+    if core is not None and (os.cpu_count() or 1) > 1:
         pin(process.pid, core)
         for child in _children(process.pid):
             pin(child, core)

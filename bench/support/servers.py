@@ -105,12 +105,19 @@ def init_daypass(directory: Path) -> DaypassData:
     return DaypassData(directory, printed["AccountId"], root)
 
 
-def start_daypass(data: DaypassData, logs: Path, environment: Mapping[str, str] | None = None) -> Server:
-    """One worker, audit on (it has no off), everything else as it comes. environment: settings beside these."""
+def start_daypass(
+    data: DaypassData,
+    logs: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    workers: int = 1,
+    core: int | None = SERVER_CORE,
+) -> Server:
+    """Audit on (it has no off), everything else as it comes. environment: settings beside these. core: None: any."""
     port = free_port()
     command = [str(_BIN / "daypass"), "serve", "--data", str(data.directory)]
-    command += ["--listen", f"127.0.0.1:{port}", "--workers", "1"]
-    return _start("daypass", port, command, logs, "/_daypass/health", environment)
+    command += ["--listen", f"127.0.0.1:{port}", "--workers", str(workers)]
+    return _start("daypass", port, command, logs, "/_daypass/health", environment, core=core)
 
 
 def make_user(server: Server, root: Keys) -> Keys:
@@ -123,14 +130,21 @@ def make_user(server: Server, root: Keys) -> Keys:
 
 
 def _start(
-    name: str, port: int, command: list[str], logs: Path, ready_path: str, environment: Mapping[str, str] | None = None
+    name: str,
+    port: int,
+    command: list[str],
+    logs: Path,
+    ready_path: str,
+    environment: Mapping[str, str] | None = None,
+    *,
+    core: int | None = SERVER_CORE,
 ) -> Server:
     log = logs / f"{name}.log"
     variables = {**os.environ, **(environment or {})}
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
-    if (os.cpu_count() or 1) > 1:
-        pin(process.pid, SERVER_CORE)
+    if core is not None and (os.cpu_count() or 1) > 1:
+        pin(process.pid, core)
     server = Server(name, port, process, log)
     deadline = time.monotonic() + _READY_SECONDS
     while not _answers(f"{server.url}{ready_path}"):
