@@ -14,7 +14,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
 from daypass import limits
@@ -119,10 +119,12 @@ class Client:
         message = {"type": "http.response.body", "body": chunk, "more_body": more}
         await self._patiently(Begun(self._send(message)), len(chunk))
 
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator[Callable[[], bool]]:
+    def watched(self) -> AbstractAsyncContextManager[Callable[[], bool]]:
         """While an answer streams: a function that says whether the client has left. Its body must be read by then."""
+        return self._watched()
 
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[Callable[[], bool]]:
         async def leaves() -> None:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
@@ -187,12 +189,13 @@ class WholeClient(Client):
     """A client whose request is here whole. A whole answer to it leaves at once."""
 
     def __init__(self, waiting: Waiting, body: bytes, *, is_head: bool) -> None:
-        super().__init__(self._receive_message, self._send_message, content_length=len(body), waits_for_continue=False)
+        # Nothing of its own: what refers to itself waits for the collector.
+        super().__init__(_no_messages, _no_messages, content_length=len(body), waits_for_continue=False)
         self._body_received = True
         self._waiting = waiting
         self.whole = body
         self._is_head = is_head
-        self._messages: tuple[Receive, Send] | None = None
+        self._is_by_messages = False
 
     async def body(self, object_length: int | None = None) -> AsyncIterator[bytes]:
         if self.whole:
@@ -208,15 +211,22 @@ class WholeClient(Client):
             headers = (*headers, (b"content-length", b"%d" % len(body)))
         self._waiting.answer(RawResponse(status, headers, body))
 
-    async def _receive_message(self) -> MutableMapping[str, Any]:
-        return await self._by_messages()[0]()
+    async def start(self, status: int, headers: Headers) -> None:
+        self._go_by_messages()
+        await super().start(status, headers)
 
-    async def _send_message(self, message: MutableMapping[str, Any]) -> None:
-        await self._by_messages()[1](message)
+    def watched(self) -> AbstractAsyncContextManager[Callable[[], bool]]:
+        self._go_by_messages()
+        return super().watched()
 
-    def _by_messages(self) -> tuple[Receive, Send]:
-        messages = self._messages = self._messages or self._waiting.by_messages()
-        return messages
+    def _go_by_messages(self) -> None:
+        if not self._is_by_messages:
+            self._receive, self._send = self._waiting.by_messages()
+            self._is_by_messages = True
+
+
+async def _no_messages(*_: object) -> Any:
+    raise RuntimeError("an answer in pieces begins with `start`")
 
 
 def check_payload_hash(payload_hash: str | None, body: bytes) -> None:
