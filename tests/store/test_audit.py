@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import stat
@@ -68,6 +69,20 @@ def test_several_records_are_several_lines_of_one_write(tmp_path: Path, monkeypa
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
     assert [json.loads(line)["request_id"] for line in lines] == [f"request-{number}" for number in range(5)]
     assert len(written) == 1
+
+
+def test_records_leave_nothing_behind_in_memory(tmp_path: Path) -> None:
+    log = FileAuditLog(tmp_path / "audit.jsonl")
+
+    def iterators() -> int:
+        return sum(type(one).__name__.endswith("_iterator") for one in gc.get_objects())
+
+    before = iterators()
+    for _ in range(100):
+        log.write(RECORD)
+        log.write_all((RECORD, RECORD))
+    log.close()
+    assert iterators() - before < 50
 
 
 def test_no_records_write_nothing(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class FileAuditLog:
 
     def write(self, record: AuditRecord) -> None:
         """As write_all."""
-        self.write_all((record,))
+        self.write_all([record])
 
     def write_all(self, records: Sequence[AuditRecord]) -> None:
         """Append the records, in one write.
@@ -50,7 +50,8 @@ class FileAuditLog:
             return
         if self._monotonic() >= self._look_again:
             self._follow_rotation()
-        lines = _encode_lines(records)
+        # Of all else but a list msgspec (0.22) never lets go of the iterator.
+        lines = _encode_lines(records if isinstance(records, list) else list(records))
         if self._torn:
             lines = b"\n" + lines  # what a full disk cut short stays a line of its own
         written = os.write(self._descriptor, lines)
