@@ -81,7 +81,7 @@ class DecisionListener:
     async def _response(self, scope: Scope, receive: Receive, request_id: str) -> RawResponse:
         if scope["path"].encode() == HEALTH_PATH:
             return answer(200, {"status": "ok"}, scope["method"], request_id)
-        check_asker(scope["headers"], self._token)
+        check_asker(tuple(scope["headers"]), self._token)
         if is_proxy_s(scope["raw_path"]):
             told = await self._proxies.told(_question(scope, b"", self._now()), request_id)
         else:
