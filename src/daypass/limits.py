@@ -178,7 +178,7 @@ COOKIE_CHARS: Final = 3_500  # of one cookie; browsers keep 4,096 bytes with nam
 
 # --- the authorizer -----------------------------------------------------------------------------------------
 AUTHORIZE_BODY_BYTES: Final = 1_048_576  # of one question or batch
-AUTHORIZE_AT_ONCE_BYTES: Final = 16_384  # of a question that is answered in a turn: at most some 5 ms of checks
+AUTHORIZE_AT_ONCE_BYTES: Final = 8_192  # of a question that is answered in a turn: at most some 2 ms of checks
 AUTHORIZE_CHECKS: Final = 1_000  # of one question or batch; as many as DeleteObjects has keys
 RESOURCE_POLICIES_CACHED: Final = 256  # that askers say their resources have, of up to BUCKET_POLICY_BYTES each
 AUTHORIZER_TOKEN_CHARS: Final = 32  # at least, of what a TCP asker proves itself with: 128 bits in hexadecimal

@@ -102,12 +102,14 @@ class QuestionTurn:
 
     def _work(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         """One question after the other, and then the answers."""
-        for _ in range(min(limits.TURN_REQUESTS, len(self._asked))):
-            self._decide(self._asked.popleft(), loop, tasks)
-        self._give()
-        self._is_begun = bool(self._asked)
-        if self._is_begun:
-            loop.call_soon(self._work, loop, tasks)
+        try:
+            for _ in range(min(limits.TURN_REQUESTS, len(self._asked))):
+                self._decide(self._asked.popleft(), loop, tasks)
+            self._give()
+        finally:  # whatever one question does, there is a turn after it
+            self._is_begun = bool(self._asked)
+            if self._is_begun:
+                loop.call_soon(self._work, loop, tasks)
 
     def _decide(self, asked: Asked, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         """Everything about a question but its record and the sending of its answer, which are the turn's."""
