@@ -197,6 +197,7 @@ class Gateway:
         policies = self._access.held_policies(exchange) or await self._access.policies(exchange)
         if row.makes_bucket or s3_checks.speaks_of_object_tags(policies):
             exchange = await self._questions.with_learned(exchange)
+            policies = await self._access.policies(exchange)  # those of now: it may have taken a while
         required = s3_checks.checks(exchange)
         trail.recorded = True
         await self._access.require(exchange, required, policies)
