@@ -61,14 +61,14 @@ def enforce(exchange: S3Exchange) -> None:
     expected_owner = call.headers.get("x-amz-expected-bucket-owner")
     if expected_owner is not None and (bucket is None or bucket.account_id != expected_owner):
         raise s3_error("AccessDenied")
-    for name in sorted(ACL_HEADERS & call.headers.keys()) if call.headers else ():
+    for name in sorted(ACL_HEADERS.intersection(call.headers)) if call.headers else ():
         _enforce_acl(exchange, name, call.headers[name])
     expected_owner = call.headers.get("x-amz-source-expected-bucket-owner")
     if expected_owner is not None:
         source_bucket = exchange.source_bucket
         if source_bucket is None or source_bucket.account_id != expected_owner:
             raise s3_error("AccessDenied")
-    if isinstance(exchange.caller, Anonymous) and call.query and RESPONSE_OVERRIDES & call.query.keys():
+    if isinstance(exchange.caller, Anonymous) and call.query and not RESPONSE_OVERRIDES.isdisjoint(call.query):
         raise s3_error("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
 
 
