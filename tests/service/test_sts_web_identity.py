@@ -276,6 +276,18 @@ def test_a_role_that_does_not_exist_looks_like_one_that_does_not_trust(
         )
 
 
+def test_a_provider_that_was_asked_before_is_looked_at_anew(
+    server: InProcess, sts: Any, provider: IdentityProvider, provider_arn: str, role: str
+) -> None:
+    iam, client_id = client(server, server.root), {"OpenIDConnectProviderArn": provider_arn, "ClientID": "for-a-while"}
+    iam.add_client_id_to_open_id_connect_provider(**client_id)
+    for _ in range(2):
+        assert assume(sts, role, provider.token(aud="for-a-while"))["Audience"] == "for-a-while"
+    iam.remove_client_id_from_open_id_connect_provider(**client_id)
+    fault = refused(sts, role, provider.token(aud="for-a-while"))
+    assert fault == (400, "InvalidIdentityToken", "Incorrect token audience")
+
+
 def test_an_issuer_is_looked_for_in_the_account_of_the_role(sts: Any, provider: IdentityProvider, role: str) -> None:
     elsewhere = role.replace(ACCOUNT, "999988887777")
     missing = f"No OpenIDConnect provider found in your account for {provider.url}"

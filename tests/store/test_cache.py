@@ -387,8 +387,12 @@ async def test_what_is_held_of_each_kind_is_what_asking_finds(engine: SqliteEngi
         )
         await here.directory.create_bucket("held-bucket", ACCOUNT, "us-east-1", NOW)
         arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        provider = await here.directory.create_oidc_provider(
+            ACCOUNT, "idp.example.com", client_ids=["app"], thumbprints=[], tags={}, created=NOW
+        )
         asked = (
             (cache.held_role, cache.role, role.role_id),
+            (cache.held_oidc_provider, cache.oidc_provider, provider.arn),
             (cache.held_bucket, cache.bucket, "held-bucket"),
             (cache.held_managed_policy, cache.managed_policy, arn),
         )
@@ -398,7 +402,7 @@ async def test_what_is_held_of_each_kind_is_what_asking_finds(engine: SqliteEngi
             assert found is not None
             assert held(key) is found
         clock.seconds += limits.FRESHNESS_SECONDS
-        assert [held(key) for held, _, key in asked] == [None, None, None]
+        assert not any(held(key) for held, _, key in asked)
 
 
 async def test_an_entity_is_not_held_any_more_after_a_change_to_it(engine: SqliteEngine) -> None:

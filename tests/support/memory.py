@@ -77,6 +77,9 @@ class MemoryIdentities:
     def held_managed_policy(self, arn: str) -> ManagedPolicy | None:
         return self.managed_policies.get(arn)
 
+    def held_oidc_provider(self, arn: str) -> OidcProvider | None:
+        return self.oidc_providers.get(arn)
+
     def held_bucket(self, name: str) -> Bucket | None:
         return self.buckets.get(name)
 

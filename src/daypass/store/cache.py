@@ -158,6 +158,9 @@ class Cache:
     def held_managed_policy(self, arn: str) -> ManagedPolicy | None:
         return self._managed_policies.entries.get(arn) if self._monotonic() < self._fresh_until else None
 
+    def held_oidc_provider(self, arn: str) -> OidcProvider | None:
+        return self._oidc_providers.entries.get(arn) if self._monotonic() < self._fresh_until else None
+
     def held_bucket(self, name: str) -> Bucket | None:
         return self._buckets.entries.get(name) if self._monotonic() < self._fresh_until else None
 

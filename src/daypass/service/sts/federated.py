@@ -15,11 +15,11 @@ from typing import Final
 
 from daypass import limits
 from daypass.errors import ServiceError, access_denied
-from daypass.service.actions import Check, ContextValue, Ports, UnsignedExchange
+from daypass.service.actions import Check, Checks, ContextValue, Ports, UnsignedExchange
 from daypass.service.ports import Role
 from daypass.service.sts.marks import Marks
 from daypass.service.sts.narrowing import tag_context
-from daypass.service.sts.role_sessions import find_role, trust_check
+from daypass.service.sts.role_sessions import find_role, held_role, trust_check
 from daypass.wire import model
 from daypass.wire.model import ListShape, StringShape, StructureShape, pattern_of
 
@@ -31,9 +31,7 @@ def invalid_identity_token(message: str) -> ServiceError:
     return ServiceError("InvalidIdentityToken", 400, message)
 
 
-async def role_checks(
-    ports: Ports, exchange: UnsignedExchange, action: str, marks: Marks, session_name: str
-) -> Sequence[Check]:
+def role_checks(ports: Ports, exchange: UnsignedExchange, action: str, marks: Marks, session_name: str) -> Checks:
     """What the role's trust policy must allow: the action itself, and what the session is marked with.
 
     marks: their context is the provider's word, and the session's as well.
@@ -41,9 +39,23 @@ async def role_checks(
     Raises:
         ServiceError: AccessDenied; there is no such role, which is answered like a denial.
     """
-    role = await find_role(ports, exchange.parameters["RoleArn"])
+    arn = exchange.parameters["RoleArn"]
+    role = held_role(ports, arn)
+    if role is None:
+        return _checks_once_found(ports, exchange, arn, action, marks, session_name)
+    return _checks(exchange, role, action, marks, session_name)
+
+
+async def _checks_once_found(
+    ports: Ports, exchange: UnsignedExchange, arn: str, action: str, marks: Marks, session_name: str
+) -> tuple[Check, ...]:
+    role = await find_role(ports, arn)
     if role is None:
         raise access_denied(f"Not authorized to perform {action}")
+    return _checks(exchange, role, action, marks, session_name)
+
+
+def _checks(exchange: UnsignedExchange, role: Role, action: str, marks: Marks, session_name: str) -> tuple[Check, ...]:
     exchange.found["role"], exchange.found["marks"] = role, marks
     context = _context(marks, session_name) | dict(exchange.found["claims"])
     checks = [trust_check(action, role, context)]
@@ -51,7 +63,7 @@ async def role_checks(
         checks.append(trust_check("sts:SetSourceIdentity", role, context))
     if marks.tags:
         checks.append(trust_check("sts:TagSession", role, context))
-    return checks
+    return tuple(checks)
 
 
 def role_of(exchange: UnsignedExchange) -> tuple[Role, Marks]:

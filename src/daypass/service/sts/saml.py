@@ -131,7 +131,8 @@ async def saml_checks(ports: Ports, exchange: UnsignedExchange) -> Sequence[Chec
     # 4. The role.
     exchange.found["whole subject"], exchange.found["session name"] = subject, session_name
     exchange.found["claims"] = _keys(subject, provider)
-    return await role_checks(ports, exchange, _ACTION, marks, session_name)
+    checks = role_checks(ports, exchange, _ACTION, marks, session_name)
+    return checks if isinstance(checks, tuple) else await checks
 
 
 async def assume_role_with_saml(ports: Ports, exchange: UnsignedExchange) -> Mapping[str, Any]:

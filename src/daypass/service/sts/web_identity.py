@@ -20,8 +20,8 @@ from daypass import limits, names
 from daypass.errors import ServiceError
 from daypass.names import Arn
 from daypass.policy.principals import FEDERATED_PROVIDER
-from daypass.service.actions import Check, ContextValue, Ports, UnsignedExchange
-from daypass.service.ports import OidcProvider
+from daypass.service.actions import Check, Checks, ContextValue, Ports, Result, UnsignedExchange
+from daypass.service.ports import ManagedPolicy, OidcProvider
 from daypass.service.sts.federated import (
     checked_source_identity,
     checked_tags,
@@ -31,10 +31,10 @@ from daypass.service.sts.federated import (
     unique_keys,
 )
 from daypass.service.sts.marks import Marks
-from daypass.service.sts.narrowing import managed_policies, policy_arns
+from daypass.service.sts.narrowing import held_managed_policies, managed_policies, policy_arns
 from daypass.service.sts.role_sessions import check_role_arn, open_session, session_seconds
 from daypass.wire import jwt
-from daypass.wire.jwt import InvalidJwt, Jwt
+from daypass.wire.jwt import InvalidJwt, Jwt, VerificationKey
 
 _ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 _TAGS: Final = "https://aws.amazon.com/tags"
@@ -62,7 +62,7 @@ class WebIdentity:
     keys: Mapping[str, ContextValue]
 
 
-async def web_identity_checks(ports: Ports, exchange: UnsignedExchange) -> Sequence[Check]:
+def web_identity_checks(ports: Ports, exchange: UnsignedExchange) -> Checks:
     """The token proven, and what the role's trust policy must allow its bearer."""
     parameters = exchange.parameters
     # 1. What is passed must make sense, whatever the token.
@@ -74,9 +74,31 @@ async def web_identity_checks(ports: Ports, exchange: UnsignedExchange) -> Seque
         )
     # 2. The token, in the account of the role.
     token = _read(parameters["WebIdentityToken"])
-    received = exchange.request.received
-    provider, issuer_url = await _provider(ports, token, Arn.parse(parameters["RoleArn"]).account_id)
-    key = await ports.issuer_keys.find(issuer_url, provider.thumbprints, token, received)
+    account_id = Arn.parse(parameters["RoleArn"]).account_id
+    issuer_url, arn = _issuer(ports, token, account_id)
+    provider = _held_provider(ports, account_id, arn)
+    if provider is not None:
+        key = ports.issuer_keys.held(issuer_url, provider.thumbprints, token, exchange.request.received)
+        if key is not None:
+            return _checks(ports, exchange, token, provider, key)
+    return _checks_once_found(ports, exchange, token, account_id, issuer_url, arn)
+
+
+async def _checks_once_found(
+    ports: Ports, exchange: UnsignedExchange, token: Jwt, account_id: str, issuer_url: str, arn: str | None
+) -> Sequence[Check]:
+    provider = await _find_provider(ports, account_id, arn)
+    if provider is None:
+        raise invalid_identity_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
+    key = await ports.issuer_keys.find(issuer_url, provider.thumbprints, token, exchange.request.received)
+    checks = _checks(ports, exchange, token, provider, key)
+    return checks if isinstance(checks, tuple) else await checks
+
+
+def _checks(
+    ports: Ports, exchange: UnsignedExchange, token: Jwt, provider: OidcProvider, key: VerificationKey
+) -> Checks:
+    parameters, received = exchange.parameters, exchange.request.received
     try:
         claims = jwt.verify(token, key)
     except InvalidJwt:
@@ -94,17 +116,26 @@ async def web_identity_checks(ports: Ports, exchange: UnsignedExchange) -> Seque
     kept = {f"{provider.url}:{claim}".lower() for claim in _KEPT} | {FEDERATED_PROVIDER}
     context = {name: value for name, value in identity.keys.items() if name in kept}
     marks = Marks(tags, transitive, source_identity, context=context)
-    return await role_checks(ports, exchange, _ACTION, marks, parameters["RoleSessionName"])
+    return role_checks(ports, exchange, _ACTION, marks, parameters["RoleSessionName"])
 
 
-async def assume_role_with_web_identity(ports: Ports, exchange: UnsignedExchange) -> Mapping[str, Any]:
+def assume_role_with_web_identity(ports: Ports, exchange: UnsignedExchange) -> Result:
     """Temporary credentials of the role."""
+    managed = held_managed_policies(ports, policy_arns(exchange.parameters))
+    return _assume_once_found(ports, exchange) if managed is None else _issue(ports, exchange, managed)
+
+
+async def _assume_once_found(ports: Ports, exchange: UnsignedExchange) -> dict[str, Any]:
+    return _issue(ports, exchange, await managed_policies(ports, policy_arns(exchange.parameters)))
+
+
+def _issue(ports: Ports, exchange: UnsignedExchange, managed: Sequence[ManagedPolicy | None]) -> dict[str, Any]:
+    """managed: what each of PolicyArns names."""
     parameters = exchange.parameters
     identity: WebIdentity = exchange.found["identity"]
     role, marks = role_of(exchange)
     seconds = session_seconds(role, parameters, chained=False)
     name = parameters["RoleSessionName"]
-    managed = await managed_policies(ports, policy_arns(parameters))
     answer = open_session(ports, role, name, seconds, exchange.request.received, parameters, managed, marks)
     return answer | {
         "SubjectFromWebIdentityToken": identity.subject,
@@ -122,8 +153,9 @@ def _read(text: str) -> Jwt:
         ) from None
 
 
-async def _provider(ports: Ports, token: Jwt, account_id: str) -> tuple[OidcProvider, str]:
-    """The provider that the account has for the token's issuer, and the issuer's URL. Nothing is proven yet.
+def _issuer(ports: Ports, token: Jwt, account_id: str) -> tuple[str, str | None]:
+    """The URL of the token's issuer, and the ARN that the account's provider for it would have; None if there can be
+    none. Nothing is proven yet.
 
     Raises:
         ServiceError: InvalidIdentityToken.
@@ -131,15 +163,25 @@ async def _provider(ports: Ports, token: Jwt, account_id: str) -> tuple[OidcProv
     issuer = token.unverified_claims.get("iss")
     if not isinstance(issuer, str) or len(issuer) > _ISSUER_CHARS:
         raise invalid_identity_token("Missing a required claim: iss")
-    account = await ports.identities.account(account_id)
-    scheme = next((scheme for scheme in _SCHEMES if issuer.startswith(scheme)), None)
-    provider = None
-    if account is not None and account.closed is None and scheme is not None and ports.issuer_keys.admits(issuer):
-        arn = names.oidc_provider_arn(account_id, issuer.removeprefix(scheme))
-        provider = await ports.identities.oidc_provider(arn)
-    if provider is None:
-        raise invalid_identity_token(f"No OpenIDConnect provider found in your account for {issuer}")
-    return provider, issuer
+    for scheme in _SCHEMES:
+        if issuer.startswith(scheme) and ports.issuer_keys.admits(issuer):
+            return issuer, names.oidc_provider_arn(account_id, issuer.removeprefix(scheme))
+    return issuer, None
+
+
+def _held_provider(ports: Ports, account_id: str, arn: str | None) -> OidcProvider | None:
+    """The account's provider of that ARN, where nothing has to be waited for. None says nothing."""
+    account = None if arn is None else ports.identities.held_account(account_id)
+    if arn is None or account is None or account.closed is not None:
+        return None
+    return ports.identities.held_oidc_provider(arn)
+
+
+async def _find_provider(ports: Ports, account_id: str, arn: str | None) -> OidcProvider | None:
+    account = None if arn is None else await ports.identities.account(account_id)
+    if arn is None or account is None or account.closed is not None:
+        return None
+    return await ports.identities.oidc_provider(arn)
 
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
