@@ -100,13 +100,14 @@ def answered(request: Recorded) -> bytes:
 
 
 @contextmanager
-def serving(data: Path, *, full: bool = False) -> Iterator[Running]:
+def serving(data: Path, *, full: bool = False, trusted_proxies: str = "") -> Iterator[Running]:
     """full: there is no room for the audit log."""
     with recording() as backend:
         options = {
             "s3_backend": f"http://127.0.0.1:{backend.port}",
             "s3_backend_access_key_id": "BACKENDKEY",
             "s3_backend_secret_access_key": "backend-secret",
+            **({"trusted_proxies": trusted_proxies} if trusted_proxies else {}),
         }
         with in_process(data, options=options) as first:
             resources = [f"arn:aws:s3:::{BUCKET}/in/*", f"arn:aws:s3:::{BUCKET}"]
@@ -305,6 +306,17 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(running: Running) -
     left.set()
     running.backend.answer = answered
     assert running.asked(running.request("GET", f"{IN}/a")).endswith(b"small content")
+
+
+def test_a_trusted_proxys_word_counts_both_ways(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", trusted_proxies="127.0.0.0/8") as running:
+        request = running.request("GET", f"{IN}/a")
+        for more in ((), BY_ASGI):
+            assert running.asked(request, b"x-forwarded-for: 198.51.100.7", *more).startswith(b"HTTP/1.1 200 ")
+            assert json.loads(running.server.audit().splitlines()[-1])["source_ip"] == "198.51.100.7"
+            answer = running.asked(request, b"x-forwarded-for: nowhere", *more)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_nothing_is_asked_of_the_backend_that_cannot_be_put_on_record(tmp_path: Path) -> None:
