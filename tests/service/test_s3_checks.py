@@ -275,15 +275,19 @@ def test_a_policy_of_every_kind_counts_when_it_speaks_of_an_objects_tags() -> No
     speaking = Policy.parse(TAG_POLICY, PolicyKind.IDENTITY, id="p")
     plain = Policy.parse(PLAIN_POLICY, PolicyKind.IDENTITY, id="p")
     assert not s3_checks.speaks_of_object_tags(PolicySet(identity=(plain,), boundary=plain))
-    shapes = {
-        "Policy | None": speaking,
-        "tuple[Policy, ...]": (plain, speaking),
-        "tuple[Policy, ...] | None": (plain, speaking),
-        "Levels | None": ((plain,), (plain, speaking)),
+    levels = ((plain,), (plain, speaking))
+    shapes: dict[str, Any] = {
+        "identity": (plain, speaking),
+        "session": (plain, speaking),
+        "boundary": speaking,
+        "resource": speaking,
+        "service_control": levels,
+        "resource_control": levels,
+        "scope": levels,
     }
-    for kind in fields(PolicySet):
-        shaped: dict[str, Any] = {kind.name: shapes[str(kind.type)]}
-        assert s3_checks.speaks_of_object_tags(PolicySet(**shaped)), kind.name
+    assert [kind.name for kind in fields(PolicySet)] == [*shapes]
+    for name, shaped in shapes.items():
+        assert s3_checks.speaks_of_object_tags(PolicySet(**{name: shaped})), name
 
 
 def test_an_objects_tags_are_not_asked_for_where_no_object_is_read() -> None:
