@@ -26,7 +26,8 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def check_asker(headers: Headers, token: Secret | None) -> None:
-    """token: what an asker over TCP proves itself with; None on a Unix socket, which its permissions guard.
+    """token: what an asker proves itself with; None where that is done by a Unix socket's permissions, or by its
+    certificate (edge.mutual_tls).
 
     Raises:
         ServiceError: AccessDenied.
