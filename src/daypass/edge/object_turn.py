@@ -112,11 +112,9 @@ class ObjectTurn:
     def ask(self, asked: Asked, tasks: set[asyncio.Task[None]]) -> None:
         """Have it answered. tasks: those that the server waits for before it ends."""
         loop = self._loop = self._loop or asyncio.get_running_loop()  # asking costs a system call
-        task = loop.create_task(self._serve(asked))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        tasks.add(loop.create_task(self._serve(asked, loop, tasks)))
 
-    async def _serve(self, asked: Asked) -> None:
+    async def _serve(self, asked: Asked, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         try:
             request = self._request(asked)
             claim: Claim | SignatureFault | None
@@ -135,6 +133,10 @@ class ObjectTurn:
             _log.exception("a request failed before it had an answer")
         finally:
             asked.leave()
+            # Not by a callback of the task, which would take the loop round once more.
+            task = asyncio.current_task(loop)
+            if task is not None:
+                tasks.discard(task)
 
     def _request(self, asked: Asked) -> RawRequest:
         """Raises UnreadableAddress."""
