@@ -13,7 +13,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from itertools import chain
 from typing import Final, Protocol
@@ -128,16 +128,11 @@ class Upstream:
     async def close(self) -> None:
         self._pool.close()
 
-    @asynccontextmanager
-    async def exchange(
+    def exchange(
         self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b""
-    ) -> AsyncIterator[UpstreamResponse]:
+    ) -> AbstractAsyncContextManager[UpstreamResponse]:
         """As `ask`, ended by itself."""
-        response = await self.ask(request, body)
-        try:
-            yield response
-        finally:
-            response.end()
+        return _Exchange(self, request, body)
 
     async def ask(self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b"") -> UpstreamResponse:
         """One request and the head of its answer, which the caller ends; the connection is closed at once if either is
@@ -234,3 +229,21 @@ class Upstream:
         if key is None or key.date != day:
             key = self._signing_key = sigv4.signing_key(self._secret, day, self.region, "s3")
         return key
+
+
+class _Exchange(AbstractAsyncContextManager[UpstreamResponse]):
+    """One request and its answer, which ends with the block that it is used in."""
+
+    def __init__(self, upstream: Upstream, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes) -> None:
+        self._upstream = upstream
+        self._request = request
+        self._body = body
+        self._response: UpstreamResponse | None = None
+
+    async def __aenter__(self) -> UpstreamResponse:
+        self._response = response = await self._upstream.ask(self._request, self._body)
+        return response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.end()
