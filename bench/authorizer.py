@@ -9,7 +9,8 @@ always under way each waits for 31 others, so that the median is 32 times what o
 service that is not overrun is the row with the rate.
 
 Small reads: GET of 1 KiB at 32 connections through nginx with `auth_request`, as docs/authorizer.md shows, before an
-nginx with static files; the load, both nginx and Daypass share two cores. With one worker and with two, alternating.
+nginx with static files; the load, both nginx and Daypass share two cores. With one worker, which has one of them, and
+with two, which have no more of them than anybody else; alternating.
 """
 
 from __future__ import annotations
@@ -188,7 +189,8 @@ def _reads(scratch: Path, rounds: int, seconds: float) -> list[dict[str, Any]]:
         for _ in range(rounds):
             for workers, (front, daypass, requests) in ((1, one), (2, two)):
                 before = usage(daypass.process.pid).cpu_seconds
-                got = _load(front, front.port, requests, seconds, "--connections", "32", "--may-sleep")
+                options = ("--connections", "32", "--may-sleep", *(_ON_ONE_CORE if workers == 1 else ()))
+                got = _load(front, front.port, requests, seconds, *options)
                 asked = usage(daypass.process.pid).cpu_seconds - before
                 timed.append({"workers": workers, "daypass_us": asked / got["sent"] * 1e6, **got})
     return timed
@@ -196,7 +198,9 @@ def _reads(scratch: Path, rounds: int, seconds: float) -> list[dict[str, Any]]:
 
 @contextmanager
 def _front(scratch: Path, workers: int) -> Iterator[tuple[Server, Server, Path]]:
-    """nginx, the Daypass that it asks, and the requests; each on whatever core is free."""
+    """nginx, the Daypass that it asks, and the requests. One worker has a core of its own, all others use the other;
+    two workers, and all others, use both."""
+    own, others = (servers.SERVER_CORE, servers.LOAD_CORE) if workers == 1 else (None, None)
     files = scratch / "files" / _BUCKET / "homes"
     files.mkdir(parents=True)
     for index in range(KEYS):
@@ -204,10 +208,10 @@ def _front(scratch: Path, workers: int) -> Iterator[tuple[Server, Server, Path]]
     data, socket = _make(scratch), scratch / "authorizer.sock"
     running: list[Server] = []
     try:
-        running.append(static := nginx.start_static(scratch / "static", scratch / "files", None))
+        running.append(static := nginx.start_static(scratch / "static", scratch / "files", others))
         environment = {**_backend(static.url), "DAYPASS_AUTHORIZER_LISTEN": f"unix:{socket}"}
-        running.append(daypass := servers.start_daypass(data, scratch, environment, workers=workers, core=None))
-        running.append(front := nginx.start_front(scratch / "front", static.port, daypass.port, socket, None))
+        running.append(daypass := servers.start_daypass(data, scratch, environment, workers=workers, core=own))
+        running.append(front := nginx.start_front(scratch / "front", static.port, daypass.port, socket, others))
         keys = servers.make_user(daypass, data.root)
         requests = [head(front.port, keys, "GET", f"/{_BUCKET}/homes/{index:06d}", _EMPTY, 0) for index in range(KEYS)]
         (scratch / "requests").write_bytes(b"\0".join(requests))

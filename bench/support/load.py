@@ -28,6 +28,7 @@ from support.accounting import busy_core_seconds, pin, usage
 
 WARM_UP_SECONDS: Final = 0.4
 SAMPLES: Final = 16  # answers kept whole, from the warm-up, for the caller to check
+_CONNECT_SECONDS: Final = 0.1  # for all of them, before the first request is due
 _STALLED_SECONDS: Final = 10  # after the last request was sent
 
 
@@ -67,6 +68,7 @@ class _Run:
     def __init__(self, requests: list[bytes], first: int, port: int, connections: int, rate: float) -> None:
         self.period = connections / rate if rate else 0.0
         self.due: list[tuple[float, int, _Connection]] = []  # a heap
+        self.first_due = time.perf_counter() + _CONNECT_SECONDS
         self.requests = requests
         self.first = first
         self.port = port
@@ -118,7 +120,13 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not inherit asyncio's
-        self.send(self._began or time.perf_counter())
+        run = self._run
+        if run.period and self._began == 0.0:
+            self._began = run.first_due
+            run.first_due += run.period / run.connections  # not all in one moment
+            run.wait(self, self._began)
+        else:
+            self.send(self._began or time.perf_counter())
 
     def data_received(self, data: bytes) -> None:
         if self._missing:
@@ -187,7 +195,6 @@ async def _load(run: _Run, server_pid: int, seconds: float, may_sleep: bool) -> 
         _stay_awake(loop, run)
     for _ in range(run.connections):
         await run.connect(_Connection(run))
-        await asyncio.sleep(run.period / run.connections)  # not all in one moment
     await asyncio.sleep(WARM_UP_SECONDS)
 
     if not (run.period or may_sleep) and (os.cpu_count() or 1) > 1:
