@@ -25,6 +25,17 @@ def test_no_compiled_module_leans_on_setting_what_never_changes(module: Path) ->
     assert "object.__setattr__" not in module.read_text()
 
 
+@pytest.mark.parametrize("module", _MODULES, ids=lambda module: str(module.relative_to(_ROOT)))
+def test_no_compiled_module_waits_while_it_handles_an_exception(module: Path) -> None:
+    # The gateway, compiled, took the process down when its backend could not be reached, in coroutines that do this.
+    tree = list(ast.walk(ast.parse(module.read_text())))
+    tries = [node for node in tree if isinstance(node, ast.Try)]
+    handling = [part for node in tries for part in (*node.handlers, *node.finalbody)]
+    waits = [node.lineno for part in handling for node in ast.walk(part) if isinstance(node, ast.Await)]
+    waits += [node.lineno for node in tree if isinstance(node, ast.AsyncWith | ast.AsyncFor)]
+    assert not waits
+
+
 def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
     # mypyc refuses it, but only when the module is imported.
     compiled = {(_dotted(module), found.name) for module in _MODULES for found in _classes(module)}
