@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -79,7 +80,11 @@ def test_nginx_asks_with_its_certificate_and_carries_what_is_allowed(place: Plac
         root = client(url, "s3", place.daypass.root)
         root.put_object(Bucket=BUCKET, Key="in/a b+c", Body=b"by TLS")
         assert root.get_object(Bucket=BUCKET, Key="in/a b+c")["Body"].read() == b"by TLS"
-        routes = (place.directory / "nginx-good" / "routes").read_text().splitlines()
+        log = place.directory / "nginx-good" / "routes"
+        until = time.monotonic() + 5  # nginx writes a line once its answer has left
+        while log.read_text().count(" backend\n") < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        routes = log.read_text().splitlines()
         assert [route.split()[0] for route in routes if route.endswith(" backend")] == ["PUT", "GET"]
         user = client(url, "s3", place.daypass.new_user("nobody"))
         with pytest.raises(ClientError, match="AccessDenied"):
