@@ -152,8 +152,8 @@ def test_our_own_token_is_traded_for_a_role_by_our_own_provider(server: Daypass,
         arn = f"arn:aws:iam::{server.account_id}:user/issued-{algorithm}"
         role = trusted_role(server, f"ours-{algorithm}", issuer, StringEquals={key: arn})
         token = issued_soon(server.client("sts", caller), algorithm)
-        # The key may be of this moment: the other worker publishes it within that time, and who fetched the key set before
-        # asks again only after a minute.
+        # The key may be of this moment: the other worker publishes it within that time, and whoever fetched the key set
+        # before asks again only after a minute.
         time.sleep(limits.FRESHNESS_SECONDS + 0.2)
         anonymous = server.client("sts", Keys("unused", "unused"))
         traded = anonymous.assume_role_with_web_identity(
