@@ -81,10 +81,9 @@ def daypass(daypass_before_moto: Daypass) -> Daypass:
     return daypass_before_moto
 
 
-# Swift lists an object some time after it has it, and late where many tests keep the machine busy.
-@pytest.fixture(
-    scope="module", params=["moto", pytest.param("swift", marks=pytest.mark.clients("clients before Swift"))]
-)
+# Swift lists an object some time after it has it, and late where others keep the machine busy: `make test-deep`, with
+# ARGS=--clients for the clients that are fetched from their registries.
+@pytest.fixture(scope="module", params=["moto", pytest.param("swift", marks=pytest.mark.deep)])
 def daypass_before_each(request: pytest.FixtureRequest) -> Daypass:
     """Before each quick backend in turn: what a module's own `daypass` returns if its clients are to pass on both."""
     server: Daypass = request.getfixturevalue(f"daypass_before_{request.param}")
