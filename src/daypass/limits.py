@@ -146,6 +146,7 @@ S3_XML_BODY_BYTES: Final = 65_536  # CreateBucketConfiguration and its like
 S3_CONFIGURATION_BYTES: Final = 1_048_576  # a lifecycle of 1,000 rules and its like
 DELETE_OBJECTS: Final = 1_000  # objects of one DeleteObjects; its page in the S3 API Reference
 DELETE_OBJECTS_BYTES: Final = 2_097_152  # 1,000 keys of 1,024 bytes, some of them escaped; S3 has 2 MB too
+UPLOAD_PARTS: Final = 10_000  # the highest part number; S3 User Guide, "Amazon S3 multipart upload limits"
 COMPLETE_MULTIPART_BYTES: Final = 4_194_304  # 10,000 parts with their checksums
 ANSWER_DOCUMENT_BYTES: Final = 16_777_216  # of a backend's XML that is read whole: 1,000 versions of long keys, escaped
 OBJECT_PUT_BYTES: Final = 5 * 1024**3  # of one PutObject; S3 User Guide, "Uploading objects"

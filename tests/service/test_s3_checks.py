@@ -9,12 +9,13 @@ import pytest
 
 from daypass.names import Secret
 from daypass.policy import Policy, PolicyKind, PolicySet
-from daypass.service import s3_checks
+from daypass.service import s3_checks, s3_documents
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import ANONYMOUS, Caller
 from daypass.service.ports import AuditRecord, Bucket, ManagedPolicy, User
 from daypass.service.s3 import S3Access
 from daypass.token import Session
+from daypass.wire import s3_xml
 from daypass.wire.sigv4 import UNSIGNED_PAYLOAD
 from support.memory import MemoryIdentities
 from support.s3_exchanges import ACCOUNT, BUCKET, NOW, ROOT, claim, exchange, refusal
@@ -43,7 +44,6 @@ def context(*arguments: Any, **named: Any) -> dict[str, Any]:
         ("HEAD", "/bucket/*", {}, [("s3:GetObject", "arn:aws:s3:::bucket/*")]),
         ("GET", "/bucket/k?versionId=3", {}, [("s3:GetObjectVersion", "arn:aws:s3:::bucket/k")]),
         ("GET", "/bucket/k?versionId=null", {}, [("s3:GetObjectVersion", "arn:aws:s3:::bucket/k")]),
-        ("GET", "/bucket/k?versionId=", {}, [("s3:GetObjectVersion", "arn:aws:s3:::bucket/k")]),
         ("DELETE", "/bucket/k?versionId=3", {}, [("s3:DeleteObjectVersion", "arn:aws:s3:::bucket/k")]),
         (
             "DELETE",
@@ -108,6 +108,39 @@ def test_what_a_document_says_is_a_condition_key() -> None:
     assert context("PUT", "/bucket/k?legal-hold", document=hold)["s3:object-lock-legal-hold"] == "ON"
 
 
+@pytest.mark.parametrize(
+    ("target", "document"),
+    [
+        ("tagging", "<Tagging><TagSet><Tag><Key>env</Key><Value>prod<b>dev</b></Value></Tag></TagSet></Tagging>"),
+        ("tagging", "<Tagging><TagSet><Tag><Key>env</Key><Value><b>dev</b></Value></Tag></TagSet></Tagging>"),
+        ("tagging", "<Tagging>prod<TagSet><Tag><Key>env</Key><Value>dev</Value></Tag></TagSet></Tagging>"),
+        ("legal-hold", "<LegalHold><Status>ON<b/></Status></LegalHold>"),
+        ("retention", "<Retention><Mode><b>GOVERNANCE</b></Mode></Retention>"),
+        ("retention", "<Retention><Mode>governance</Mode></Retention>"),
+    ],
+)
+def test_a_document_in_which_two_readers_could_read_two_values_is_refused(target: str, document: str) -> None:
+    """What the policy would see is not what the backend would."""
+
+    def work() -> None:
+        s3_checks.checks(exchange("PUT", f"/bucket/k?{target}", document=document.encode()))
+
+    assert refusal(work) == ("MalformedXML", 400)
+
+
+def test_what_a_configuration_names_is_one_text() -> None:
+    logging = (
+        "<BucketLoggingStatus><LoggingEnabled><TargetBucket>{}</TargetBucket></LoggingEnabled></BucketLoggingStatus>"
+    )
+    replication = "<ReplicationConfiguration><Role>{}</Role></ReplicationConfiguration>"
+    for form, work in ((logging, s3_documents.written_buckets), (replication, s3_documents.roles)):
+        operation = "PutBucketLogging" if form is logging else "PutBucketReplication"
+        plain = s3_xml.parse(form.format("mine").encode(), strict=True)
+        assert work(operation, plain) == ["mine"]
+        nested = s3_xml.parse(form.format("<b>theirs</b>").encode(), strict=True)
+        assert refusal(work, operation, nested) == ("MalformedXML", 400)
+
+
 def test_an_exchange_does_not_show_what_was_sent_with_it() -> None:
     sent = exchange("PUT", "/bucket/k?legal-hold", document=b"<LegalHold><Status>ON</Status></LegalHold>")
     assert repr(sent) == "S3Exchange(id S3Call(PutObjectLegalHold 'bucket' 'k'))"
@@ -166,6 +199,44 @@ def test_the_headers_of_an_upload_are_condition_keys() -> None:
         "s3:signatureversion": "AWS4-HMAC-SHA256",
         "s3:x-amz-content-sha256": UNSIGNED_PAYLOAD,
     }
+
+
+COPY = {"x-amz-copy-source": "bucket/other"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"if-none-match": ""}, "NotImplemented"),
+        ({"if-none-match": '"of no object"'}, "NotImplemented"),
+        ({"if-none-match": "*", "if-match": '"e"'}, "NotImplemented"),
+        ({"if-match": ""}, "InvalidArgument"),
+        ({"x-amz-server-side-encryption": ""}, "InvalidArgument"),
+        ({"x-amz-server-side-encryption": "aes256"}, "InvalidArgument"),
+        ({"x-amz-server-side-encryption-aws-kms-key-id": ""}, "InvalidArgument"),
+        ({"x-amz-server-side-encryption-customer-algorithm": ""}, "InvalidArgument"),
+        ({"x-amz-storage-class": ""}, "InvalidArgument"),
+        ({"x-amz-website-redirect-location": ""}, "InvalidArgument"),
+        ({"x-amz-object-lock-mode": "Compliance"}, "InvalidArgument"),
+        ({"x-amz-object-lock-legal-hold": "on"}, "InvalidArgument"),
+        ({"x-amz-acl": ""}, "InvalidArgument"),
+        ({**COPY, "x-amz-metadata-directive": "replace"}, "InvalidArgument"),
+        ({**COPY, "x-amz-tagging-directive": "replace"}, "InvalidArgument"),
+        ({**COPY, "x-amz-tagging": "env=prod"}, "InvalidRequest"),
+        ({**COPY, "x-amz-tagging": "env=prod", "x-amz-tagging-directive": "COPY"}, "InvalidRequest"),
+    ],
+    ids=str,
+)
+def test_a_header_is_there_for_the_policy_only_with_a_value_that_no_store_passes_over(
+    headers: dict[str, str], code: str
+) -> None:
+    """A policy that demands If-None-Match, or encryption, would be met by a header that changes nothing."""
+    assert refusal(s3_checks.checks, exchange("PUT", "/bucket/k", headers))[0] == code
+
+
+def test_a_copy_has_the_requests_tags_where_they_replace_the_sources() -> None:
+    headers = {**COPY, "x-amz-tagging": "env=prod", "x-amz-tagging-directive": "REPLACE"}
+    assert context("PUT", "/bucket/k", headers)["s3:requestobjecttag/env"] == "prod"
 
 
 def test_metadata_named_like_a_condition_key_is_none() -> None:

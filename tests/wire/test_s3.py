@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -121,6 +122,61 @@ def test_an_absent_parameter_is_absent_and_an_empty_one_is_empty() -> None:
     assert "prefix" not in read("GET", "/bucket?list-type=2").query
     assert read("GET", "/bucket?list-type=2&prefix=").query["prefix"] == ""
     assert read("GET", "/bucket?list-type=2&prefix").query["prefix"] == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("DELETE", "/bucket/key?uploadId="),
+        ("DELETE", "/bucket/key?uploadId"),
+        ("GET", "/bucket/key?uploadId="),
+        ("POST", "/bucket/key?uploadId="),
+        ("PUT", "/bucket/key?partNumber=1&uploadId="),
+        ("DELETE", "/bucket/key?versionId="),
+        ("GET", "/bucket/key?versionId="),
+        ("PUT", "/bucket/key?tagging&versionId="),
+        ("DELETE", "/bucket?inventory&id="),
+    ],
+)
+def test_a_name_that_is_empty_is_none_to_some_stores_and_is_refused(method: str, target: str) -> None:
+    """AbortMultipartUpload of no upload deletes the object, and DeleteObjectVersion of no version the current one."""
+    assert refusal(method, target) == ("InvalidArgument", 400)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/bucket?max-keys=",
+        "/bucket?list-type=2&max-keys=ten",
+        "/bucket?list-type=2&max-keys=-1",
+        "/bucket?list-type=2&max-keys=%2B5",
+        "/bucket?list-type=2&max-keys=1.5",
+        "/bucket?list-type=2&max-keys=2147483648",
+        "/bucket?versions&max-keys=%D9%A1",
+        "/bucket?uploads&max-uploads=x",
+        "/bucket/key?uploadId=u&max-parts=x",
+        "/bucket/key?partNumber=0",
+        "/bucket/key?partNumber=10001",
+        "/bucket/key?partNumber=one",
+    ],
+)
+def test_a_number_that_two_readers_could_read_two_ways_is_refused(target: str) -> None:
+    assert refusal("GET", target) == ("InvalidArgument", 400)
+
+
+def test_numbers_are_passed_on_as_they_were_sent() -> None:
+    assert read("GET", "/bucket?list-type=2&max-keys=0").query["max-keys"] == "0"
+    assert read("GET", "/bucket?list-type=2&max-keys=2147483647").query["max-keys"] == "2147483647"
+    assert read("PUT", "/bucket/key?partNumber=10000&uploadId=u").query["partNumber"] == "10000"
+
+
+@pytest.mark.parametrize("name", ["x-amz-meta-\u00fc", "x-amz-meta-a%20b", "x-amz-meta-a%3A%20b"])
+def test_what_http_does_not_take_for_a_headers_name_is_none_in_a_presigned_url(name: str) -> None:
+    """Sent on, it would be another header, or the end of a request."""
+    asked = request("PUT", f"/bucket/key?{quote(name, safe='%')}=1")
+    with pytest.raises(ServiceError) as refused:
+        s3.read_call(asked, presigned=True)
+    assert refused.value.code == "NotImplemented"
 
 
 def test_a_header_of_the_operation_and_user_metadata_are_read_by_lower_case_name() -> None:

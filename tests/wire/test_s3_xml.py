@@ -66,3 +66,18 @@ def test_any_text_survives_being_written_and_read_but_for_what_xml_cannot_hold(t
 def test_a_body_that_is_not_plain_xml_is_refused(body: bytes, why: str) -> None:
     with pytest.raises(s3_xml.MalformedXML):
         s3_xml.parse(body)
+
+
+def test_what_is_read_strictly_is_written_again_whole() -> None:
+    body = b"<a> <b>one</b>\n<b> two </b> </a>"
+    assert s3_xml.parse(s3_xml.write(s3_xml.parse(body, strict=True)), strict=True).children == [
+        s3_xml.Element("b", "one"),
+        s3_xml.Element("b", " two "),
+    ]
+
+
+@pytest.mark.parametrize("body", [b"<a>one<b>two</b></a>", b"<a><b/>one</a>", b'<a c="one"><b/></a>'])
+def test_what_would_not_be_written_again_is_not_read_strictly(body: bytes) -> None:
+    s3_xml.parse(body)
+    with pytest.raises(s3_xml.MalformedXML):
+        s3_xml.parse(body, strict=True)

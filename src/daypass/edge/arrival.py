@@ -19,6 +19,7 @@ import msgspec
 from daypass import limits
 from daypass.edge.body import ObjectBody
 from daypass.edge.client import Client
+from daypass.service import s3_documents
 from daypass.service.authenticate import service_error
 from daypass.wire import s3_xml, sigv2, sigv4
 from daypass.wire.checksums import TRAILER, read_checksums
@@ -305,11 +306,7 @@ def _put(request: RawRequest, bucket: str, key: str, fields: dict[str, str], fil
 def _tagging(document: str) -> bytes:
     """A form has its tags in XML, a header in a query string."""
     try:
-        root = s3_xml.parse(document.encode("utf-8"))
+        tags = s3_documents.tags_of(s3_xml.parse(document.encode("utf-8"), strict=True))
     except s3_xml.MalformedXML:
         raise s3_error("MalformedXML") from None
-    tag_set = root.first("TagSet")
-    if root.name != "Tagging" or tag_set is None:
-        raise s3_error("MalformedXML")
-    pairs = [(tag.text_of("Key") or "", tag.text_of("Value") or "") for tag in tag_set.children]
-    return "&".join([f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in pairs]).encode("ascii")
+    return "&".join([f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in tags.items()]).encode("ascii")

@@ -28,12 +28,24 @@ from daypass.service.s3_exchange import S3Exchange as S3Exchange
 from daypass.wire import s3_xml, sigv4
 from daypass.wire.s3 import S3Call, encode_query, read_query
 from daypass.wire.s3_address import CopySource
-from daypass.wire.s3_errors import s3_error
+from daypass.wire.s3_errors import header_not_implemented, s3_error
 
 _EXISTING_TAG: Final = "s3:existingobjecttag/"
 _TAGGING: Final = "x-amz-tagging"
+_TAGGING_DIRECTIVE: Final = "x-amz-tagging-directive"
 _COPY_SOURCE: Final = "x-amz-copy-source"
 _RETAIN_UNTIL: Final = "x-amz-object-lock-retain-until-date"
+
+# The values of headers that condition keys are made of, where S3's model names them all. Storage classes are the
+# backend's own.
+_VALUES: Final[Mapping[str, frozenset[str]]] = {
+    "x-amz-metadata-directive": frozenset({"COPY", "REPLACE"}),
+    "x-amz-object-lock-legal-hold": frozenset({"ON", "OFF"}),
+    "x-amz-object-lock-mode": frozenset({"COMPLIANCE", "GOVERNANCE"}),
+    "x-amz-server-side-encryption": frozenset({"AES256", "aws:backup", "aws:fsx", "aws:kms", "aws:kms:dsse"}),
+    "x-amz-server-side-encryption-customer-algorithm": frozenset({"AES256"}),
+    _TAGGING_DIRECTIVE: frozenset({"COPY", "REPLACE"}),
+}
 
 
 # ---- what is asked of the policy engine --------------------------------------------------------------------
@@ -81,7 +93,7 @@ def tag_copy_checks(exchange: S3Exchange, source: CopySource) -> tuple[Check, Ch
 
 def copies_tags(exchange: S3Exchange) -> bool:
     """Whether the source's tags go with its copy, which is so unless they are replaced."""
-    directive = exchange.call.headers.get("x-amz-tagging-directive", "COPY")
+    directive = exchange.call.headers.get(_TAGGING_DIRECTIVE, "COPY")
     return exchange.call.operation.name == "CopyObject" and directive != "REPLACE"
 
 
@@ -135,10 +147,12 @@ def _context(exchange: S3Exchange) -> dict[str, ContextValue]:
             for name, value in parameters.items():
                 key = row.context.get(name)
                 if key is not None:
+                    _check_value(call, name, value)
                     context[key] = value
     if exchange.root is not None:
         context |= s3_documents.context(call.operation.name, exchange.root, exchange.request.received)
     if exchange.source is not None:
+        _check_copied_tags(exchange)
         # Without a slash before it and without a version, however it was spelled: else a Deny could be evaded.
         context["s3:x-amz-copy-source"] = f"{exchange.source.bucket}/{exchange.source.key}"
     if _TAGGING in call.headers and row.knows(_TAGGING):
@@ -146,6 +160,35 @@ def _context(exchange: S3Exchange) -> dict[str, ContextValue]:
     if _RETAIN_UNTIL in call.headers:
         context |= s3_documents.retention_context(call.headers[_RETAIN_UNTIL], exchange.request.received)
     return context
+
+
+def _check_value(call: S3Call, name: str, value: str) -> None:
+    """What a condition key says of a header must be so of the backend's request as well. A header with a value that
+    stores read in different ways, or pass over, would be there for the policy and not for the store.
+
+    Raises:
+        ServiceError: InvalidArgument; NotImplemented, for conditions that S3 does not have.
+    """
+    if name == "if-none-match" and (value != "*" or "if-match" in call.headers):
+        # To overwrite nothing is all that can be asked of a write. (S3 API Reference, PutObject, "If-None-Match")
+        raise header_not_implemented(name)
+    values = _VALUES.get(name)
+    if value not in values if values is not None else not value and name in call.headers:
+        raise s3_error("InvalidArgument", "a header has no such value", ArgumentName=name, ArgumentValue=value)
+
+
+def _check_copied_tags(exchange: S3Exchange) -> None:
+    """A copy has its source's tags or the request's. S3 passes over the request's where the source's are to be copied;
+    a policy would have seen tags that the copy never gets.
+
+    Raises:
+        ServiceError: InvalidArgument, InvalidRequest.
+    """
+    headers = exchange.call.headers
+    if _TAGGING_DIRECTIVE in headers:
+        _check_value(exchange.call, _TAGGING_DIRECTIVE, headers[_TAGGING_DIRECTIVE])
+    if _TAGGING in headers and copies_tags(exchange):
+        raise s3_error("InvalidRequest", "x-amz-tagging on a copy needs x-amz-tagging-directive: REPLACE")
 
 
 def _common_context(exchange: S3Exchange) -> dict[str, ContextValue]:
@@ -266,7 +309,7 @@ def forwarded(exchange: S3Exchange) -> tuple[list[tuple[str, str]], list[tuple[s
     if exchange.source is not None:
         headers[_COPY_SOURCE] = exchange.source.header()
     if exchange.without_tags:
-        headers["x-amz-tagging-directive"] = "REPLACE"
+        headers[_TAGGING_DIRECTIVE] = "REPLACE"
     return query, list(headers.items())
 
 

@@ -104,7 +104,10 @@ def _require_checksum(exchange: S3Exchange) -> None:
 
 
 def unservable(deletion: Deletion, bucket: str, addressing: Addressing) -> Failure | None:
-    """The failure of an object whose key may not be served."""
+    """The failure of an object whose key or version may not be served."""
+    # A store that takes it for no version would delete the object, which needs another permission.
+    if deletion.version_id == "":
+        return Failure(deletion.key, "", "InvalidArgument", "Version id cannot be the empty string")
     try:
         read_key(deletion.key, bucket, addressing)
     except ServiceError as error:

@@ -37,7 +37,7 @@ def read(row: Row, document: bytes) -> Element | None:
     if not document:
         raise s3_error("MissingRequestBodyError")
     try:
-        root = s3_xml.parse(document, attributes=False)
+        root = s3_xml.parse(document, strict=True)
     except s3_xml.MalformedXML:
         raise s3_error("MalformedXML") from None
     if root.name != row.root:
@@ -57,6 +57,22 @@ def only(element: Element, *names: str) -> dict[str, Element]:
             raise s3_error("MalformedXML")
         found[child.name] = child
     return found
+
+
+def texts(element: Element, *names: str) -> dict[str, str]:
+    """As `only`, of children that hold a text and no elements: one reader would take those for it, another not.
+
+    Raises:
+        ServiceError: MalformedXML.
+    """
+    return {name: text_of(child) for name, child in only(element, *names).items()}
+
+
+def text_of(element: Element) -> str:
+    """Raises ServiceError: MalformedXML, for an element that holds others."""
+    if element.children:
+        raise s3_error("MalformedXML")
+    return element.text
 
 
 # ---- condition keys ----------------------------------------------------------------------------------------
@@ -100,39 +116,50 @@ def retention_context(until: str, now: datetime) -> dict[str, ContextValue]:
     return {"s3:object-lock-remaining-retention-days": str(days)}
 
 
-def _tagging(root: Element, _: datetime) -> Mapping[str, ContextValue]:
+def tags_of(root: Element) -> dict[str, str]:
+    """The tags of a Tagging document, in its order.
+
+    Raises:
+        ServiceError: MalformedXML, InvalidTag.
+    """
     tag_set = only(root, "TagSet").get("TagSet")
-    if tag_set is None:
+    if root.name != "Tagging" or tag_set is None:
         raise s3_error("MalformedXML")
     tags: dict[str, str] = {}
     for tag in tag_set.children:
-        parts = only(tag, "Key", "Value")
+        parts = texts(tag, "Key", "Value")
         if tag.name != "Tag" or parts.keys() != {"Key", "Value"}:
             raise s3_error("MalformedXML")
-        key = parts["Key"].text
+        key = parts["Key"]
         if key in tags:
             raise s3_error("InvalidTag", "Cannot provide multiple Tags with the same key")
-        tags[key] = parts["Value"].text
-    return tag_context(tags)
+        tags[key] = parts["Value"]
+    return tags
+
+
+def _tagging(root: Element, _: datetime) -> Mapping[str, ContextValue]:
+    return tag_context(tags_of(root))
 
 
 def _retention(root: Element, now: datetime) -> Mapping[str, ContextValue]:
-    parts = only(root, "Mode", "RetainUntilDate")
+    parts = texts(root, "Mode", "RetainUntilDate")
     found: dict[str, ContextValue] = {}
     if "Mode" in parts:
-        found["s3:object-lock-mode"] = parts["Mode"].text
+        if parts["Mode"] not in ("GOVERNANCE", "COMPLIANCE"):
+            raise s3_error("MalformedXML")
+        found["s3:object-lock-mode"] = parts["Mode"]
     if "RetainUntilDate" in parts:
-        until = parts["RetainUntilDate"].text
+        until = parts["RetainUntilDate"]
         found["s3:object-lock-retain-until-date"] = until
         found |= retention_context(until, now)
     return found
 
 
 def _legal_hold(root: Element, _: datetime) -> Mapping[str, ContextValue]:
-    status = only(root, "Status").get("Status")
-    if status is None or status.text not in ("ON", "OFF"):
+    status = texts(root, "Status").get("Status")
+    if status is None or status not in ("ON", "OFF"):
         raise s3_error("MalformedXML")
-    return {"s3:object-lock-legal-hold": status.text}
+    return {"s3:object-lock-legal-hold": status}
 
 
 def _restore(root: Element, _: datetime) -> Mapping[str, ContextValue]:
@@ -170,12 +197,16 @@ def written_buckets(operation: str, root: Element) -> list[str]:
             raise s3_error("AccessControlListNotSupported")
         elements = [child for element in elements for child in element.children if child.name == name]
     prefix = bucket_arn("")
-    names = [element.text.removeprefix(prefix) for element in elements]
+    names = [text_of(element).removeprefix(prefix) for element in elements]
     if not all(names):
         raise s3_error("MalformedXML")
     return names
 
 
 def roles(operation: str, root: Element) -> list[str]:
-    """The ARNs of the roles that a configuration hands over: iam:PassRole is needed for each."""
-    return [child.text for child in root.children if child.name == "Role"] if operation in WRITES_TO else []
+    """The ARNs of the roles that a configuration hands over: iam:PassRole is needed for each.
+
+    Raises:
+        ServiceError: MalformedXML.
+    """
+    return [text_of(child) for child in root.children if child.name == "Role"] if operation in WRITES_TO else []

@@ -17,10 +17,11 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from daypass import limits
 from daypass.errors import ServiceError
 from daypass.wire import checksums, model
 from daypass.wire.http import RawRequest
-from daypass.wire.model import Operation
+from daypass.wire.model import IntegerShape, Operation
 from daypass.wire.s3_address import PATH_STYLE, Addressing, decoded, read_address
 from daypass.wire.s3_call import S3Call as S3Call
 from daypass.wire.s3_call import Target as Target
@@ -106,6 +107,14 @@ _NAMES_BYTES_CACHED: Final = 1_024
 
 _CHECKSUM_HEADER: Final = re.compile(r"x-amz-checksum-[a-z0-9]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")  # US-ASCII; S3 User Guide, "User-defined object metadata"
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110, 5.1; in lower case
+
+# What names a version, an upload or a configuration may not be empty: many stores take an empty name for none, and
+# do the plain operation. AbortMultipartUpload would be DeleteObject, which needs another permission.
+_NAMING: Final = frozenset({"id", "uploadId", "versionId"})
+_DIGITS: Final = re.compile(r"[0-9]{1,10}")
+_LARGEST: Final = 2**31 - 1
+_READ_ELSEWHERE: Final = frozenset({"max-buckets"})  # with a range of its own: service.s3_buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class _Route:
     required_query: frozenset[str]
     required_headers: frozenset[str]
     query: frozenset[str]
+    numbers: frozenset[str]
     headers: frozenset[str]
     prefixes: tuple[str, ...]
     checksums: bool
@@ -135,7 +145,7 @@ class _Route:
     def has_header(self, name: str) -> bool:
         return (
             name in self.headers
-            or name.startswith(self.prefixes)
+            or (name.startswith(self.prefixes) and _HEADER_NAME.fullmatch(name) is not None)
             or (self.checksums and _CHECKSUM_HEADER.fullmatch(name) is not None)
         )
 
@@ -190,6 +200,7 @@ def _route(operation: Operation) -> _Route:
         required_query=frozenset(member.wire_name for member in query if member.required),
         required_headers=frozenset(member.wire_name.lower() for member in headers if member.required),
         query=frozenset(member.wire_name for member in query),
+        numbers=frozenset(member.wire_name for member in query if isinstance(member.shape, IntegerShape)),
         headers=frozenset(member.wire_name.lower() for member in headers),
         prefixes=tuple(member.wire_name.lower() for member in members if member.location == "headers"),
         checksums=operation.checksum_algorithm_member is not None,
@@ -299,8 +310,10 @@ def _own_parameters(route: _Route, query: Mapping[str, str]) -> dict[str, str]:
     """The operation's own parameters; any other is refused, a second sub-resource like an unknown one."""
     own: dict[str, str] = {}
     for name, value in query.items():
-        if name in route.fixed or name in route.query:
+        if name in route.fixed:
             own[name] = value
+        elif name in route.query:
+            own[name] = _checked_parameter(route, name, value)
         elif name == "x-id" and value == route.operation.name:
             continue  # SDKs say here which operation they mean, for logs
         else:
@@ -310,6 +323,26 @@ def _own_parameters(route: _Route, query: Mapping[str, str]) -> dict[str, str]:
                 ArgumentName=name,
             )
     return own
+
+
+def _checked_parameter(route: _Route, name: str, value: str) -> str:
+    """The value, if every reader of it reads the same.
+
+    Raises:
+        ServiceError: InvalidArgument.
+    """
+    if not value and name in _NAMING:
+        text = "Version id cannot be the empty string" if name == "versionId" else f"{name} cannot be the empty string"
+        raise s3_error("InvalidArgument", text, ArgumentName=name, ArgumentValue=value)
+    if name in route.numbers and name not in _READ_ELSEWHERE:
+        number = int(value) if _DIGITS.fullmatch(value) else -1
+        if name == "partNumber" and not 1 <= number <= limits.UPLOAD_PARTS:
+            text = f"Part number must be an integer between 1 and {limits.UPLOAD_PARTS}, inclusive"
+            raise s3_error("InvalidArgument", text, ArgumentName=name, ArgumentValue=value)
+        if not 0 <= number <= _LARGEST:
+            text = f"Provided {name} not an integer or within integer range"
+            raise s3_error("InvalidArgument", text, ArgumentName=name, ArgumentValue=value)
+    return value
 
 
 def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 MAX_DEPTH: Final = 16  # elements within elements; the deepest input of the S3 model has 8
 
+_WHITE_SPACE: Final = " \t\r\n"  # XML 1.0, 2.3
+
 # XML 1.0 has no way to write these, not even as a reference.
 _UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
@@ -48,10 +50,11 @@ class Element:
         return None if child is None else child.text
 
 
-def parse(body: bytes, *, attributes: bool = True) -> Element:
+def parse(body: bytes, *, strict: bool = False) -> Element:
     """The root element of a small document; the caller bounds its length.
 
-    attributes: whether elements may have attributes, which are not read.
+    strict: what `write` would leave out is refused: attributes, and text beside elements. For what policies speak of
+        and a backend then reads.
 
     Raises:
         MalformedXML: not well-formed, deeper than MAX_DEPTH, or with a document type declaration.
@@ -66,14 +69,16 @@ def parse(body: bytes, *, attributes: bool = True) -> Element:
     def start(name: str, found: object) -> None:
         if len(stack) > MAX_DEPTH:
             raise MalformedXML("too deep")
-        if found and not attributes:
+        if found and strict:
             raise MalformedXML("an attribute")
         element = Element(name.rpartition(" ")[2])
         stack[-1].children.append(element)
         stack.append(element)
 
     def end(_: str) -> None:
-        stack.pop()
+        element = stack.pop()
+        if strict and element.children and element.text.strip(_WHITE_SPACE):
+            raise MalformedXML("text beside elements")
 
     def characters(text: str) -> None:
         stack[-1].text += text
@@ -103,7 +108,7 @@ def render(root: str, content: Content) -> bytes:
 
 
 def write(root: Element) -> bytes:
-    """A document as it was read. Text beside elements is white space in S3's documents, and is left out."""
+    """A document that was read strictly. Text beside elements, which is white space then, is left out."""
     return render(root.name, _content(root))
 
 
