@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from support.backends import Backend
+from support.backends import Backend, free_port
 from support.nginx import nginx_binary, nginx_in_front
 from support.server import COMMAND, Daypass, Keys, allow, clean_environment, client, policy, running
 
@@ -241,6 +241,44 @@ def test_a_large_object_streams_through(front: Front) -> None:
     assert s3.get_object(Bucket=BUCKET, Key="in/large")["Body"].read() == body
     part = s3.get_object(Bucket=BUCKET, Key="in/large", Range="bytes=100-199")
     assert part["Body"].read() == body[100:200]
+
+
+def test_the_request_id_of_an_answer_that_the_store_gave_is_on_record(front: Front) -> None:
+    s3 = client(front.url, "s3", front.bob)
+    since = recorded(front)
+    s3.put_object(Bucket=BUCKET, Key="in/why", Body=b"why")
+    got = s3.get_object(Bucket=BUCKET, Key="in/why")["ResponseMetadata"]["HTTPHeaders"]
+    with pytest.raises(ClientError) as missing:
+        s3.get_object(Bucket=BUCKET, Key="in/why-not")
+    not_got = missing.value.response["ResponseMetadata"]["HTTPHeaders"]
+    ids = [record["request_id"] for record in decided_by_the_front(front, since)]
+    assert ids[1:] == [got["x-daypass-request-id"], not_got["x-daypass-request-id"]]
+    with pytest.raises(ClientError) as denied:
+        s3.get_object(Bucket=BUCKET, Key="out/why")
+    headers = denied.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert "x-daypass-request-id" not in headers, "the gateway's own is in the header that every answer of S3 has"
+    assert decided_by_the_front(front, since)[-1]["request_id"] == headers["x-amz-request-id"]
+
+
+AWAY = ("authorizer", "gateway", "store")
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_what_does_not_answer_lets_nothing_through_and_is_an_error_of_s3(
+    front: Front, tmp_path: Path, swift_backend: Backend, away: str
+) -> None:
+    places: dict[str, Any] = {
+        "store": swift_backend.endpoint.removeprefix("http://"),
+        "gateway": front.daypass.url.removeprefix("http://"),
+        "authorizer": front.directory / "authorizer.sock",
+    }
+    places[away] = tmp_path / "nobody.sock" if away == "authorizer" else f"127.0.0.1:{free_port()}"
+    with nginx_in_front(tmp_path / "n", **places) as url:
+        s3 = client(url, "s3", front.bob)
+        reads = {"Key": "in/away"} if away != "gateway" else {"Key": "out/away"}
+        assert code(s3.get_object, Bucket=BUCKET, **reads) == (503, "ServiceUnavailable")
+        assert code(s3.put_object, Bucket=BUCKET, Body=b"x" * 2_000_000, **reads) == (503, "ServiceUnavailable")
+    assert "Contents" not in front.root.list_objects_v2(Bucket=BUCKET, Prefix=reads["Key"])
 
 
 def check_proxy(front: Front, proxy: str) -> tuple[int, list[dict[str, Any]]]:

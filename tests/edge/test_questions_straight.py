@@ -101,7 +101,7 @@ def asked(server: Serving, request: bytes) -> bytes:
 
 
 def without_what_changes(answer: bytes) -> bytes:
-    answer = re.sub(rb"(\r\n(?:date|x-amzn-requestid)): [^\r]*", rb"\1", answer)
+    answer = re.sub(rb"(\r\n(?:date|x-amzn-requestid|x-daypass-request-id)): [^\r]*", rb"\1", answer)
     answer = re.sub(rb"(x-(?:daypass|amz)-date): [^\r]*", rb"\1", answer)
     answer = re.sub(rb'"request_id":"[^"]*"', rb"", answer)
     return re.sub(rb"Signature=[0-9a-f]{64}", b"Signature", answer)

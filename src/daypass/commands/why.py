@@ -37,9 +37,9 @@ _DECIDED: Final = {
 def why(request_id: str, files: Sequence[Path], data: Path | None, as_json: bool) -> None:
     """Say why a request was allowed or denied.
 
-    REQUEST_ID is in every answer: in the header x-amz-request-id, in the error that an SDK shows, in a server's log.
-    It is looked for in the audit log of the data directory, newest first, and in the FILEs, which are logs that were
-    rotated away.
+    REQUEST_ID is in every answer: in the header x-amz-request-id (x-daypass-request-id, if nginx had the answer from
+    the store), and in what an SDK raises. It is looked for in the audit log of the data directory, newest first, and
+    in the FILEs, which are logs that were rotated away.
 
     \b
     Example:

@@ -3,12 +3,14 @@
 nginx (`auth_request`) asks with a GET without the body and gets all it needs in headers of ours, which its
 configuration puts into the backend's request. Envoy (`ext_authz` over HTTP) asks at the client's own path below a
 prefix, and puts the answer's headers into the request by itself; it cannot change the path, so a path that is not
-written as Daypass writes it goes to the gateway.
+written as Daypass writes it goes to the gateway. So does a request whose headers the backend may get otherwise than
+Envoy told them: it joins those of one name by commas when it asks, and tells a byte that is not UTF-8 as `!`.
 
 What a proxy says of the client - method, target, address, scheme - it says in headers that its configuration sets on
 every request. One that is missing or there twice is a mistake in the configuration, and is answered as one.
 
-Source: nginx's documentation, ngx_http_auth_request_module; Envoy's, "External Authorization", HTTP service.
+Source: nginx's documentation, ngx_http_auth_request_module; Envoy's, "External Authorization", HTTP service, and what
+Envoy 1.40 was seen to do.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _PEER: Final = b"x-original-peer"
 _SCHEME: Final = b"x-original-scheme"
 _LENGTH: Final = b"x-original-content-length"
 _SAID_BY_NGINX: Final = frozenset({_METHOD, _TARGET, _PEER, _SCHEME, _LENGTH})
+_SAID_BY_ENVOY: Final = (_PEER, _SCHEME, _LENGTH)
 # What belongs to the question itself, not to the client's request.
 _OF_THE_QUESTION: Final = frozenset({b"content-length", b"transfer-encoding", b"x-daypass-authorizer-token"})
 # What Envoy adds to a question. (Envoy's documentation, "HTTP header manipulation")
@@ -46,7 +49,11 @@ _ADDED_BY_ENVOY: Final = frozenset(
 )
 
 _NOT_THE_CLIENTS: Final = _SAID_BY_NGINX | _OF_THE_QUESTION
-_NOT_ENVOYS_CLIENTS: Final = _ADDED_BY_ENVOY | _OF_THE_QUESTION
+_NOT_ENVOYS_CLIENTS: Final = _ADDED_BY_ENVOY | _OF_THE_QUESTION | frozenset(_SAID_BY_ENVOY)
+# What Envoy replaces, and lists that no backend reads as a command: several are as good as one.
+_MAY_BE_SEVERAL: Final = frozenset(
+    {b"accept", b"accept-encoding", b"accept-language", b"authorization", b"date", b"user-agent"}
+)
 
 _NO_BODY: Final = (b"content-length", b"0")
 _TO_THE_BACKEND: Final[Headers] = ((b"x-daypass-route", b"backend"), _NO_BODY)
@@ -72,15 +79,19 @@ class ProxyQuestions:
             Misconfigured: the proxy does not say what it must, or there is no store.
         """
         front, request = self._asked(question)
-        return _told(question, request, await front.route(request, request_id))
+        if request is None:
+            return _GATEWAY
+        return _told(question, request, await front.route(request, request_id), request_id)
 
     def held(self, question: RawRequest, request_id: str) -> Told | None:
         """As `told`, if nothing has to be waited for. None says nothing: ask `told`."""
         front, request = self._asked(question)
+        if request is None:
+            return _GATEWAY
         route = front.held(request, request_id)
-        return None if route is None else _told(question, request, route)
+        return None if route is None else _told(question, request, route, request_id)
 
-    def _asked(self, question: RawRequest) -> tuple[Front, RawRequest]:
+    def _asked(self, question: RawRequest) -> tuple[Front, RawRequest | None]:
         if self._front is None:
             raise Misconfigured("Daypass has no S3 backend; set --s3-backend")
         is_nginx = question.path == NGINX_PATH
@@ -92,7 +103,7 @@ def is_proxy_s(path: bytes) -> bool:
     return path in (NGINX_PATH, ENVOY_PREFIX) or path.startswith(_BELOW_ENVOY)
 
 
-def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
+def _told(question: RawRequest, request: RawRequest, route: Route, request_id: str) -> Told:
     resigned = route.resigned
     if resigned is None:
         return _GATEWAY
@@ -104,6 +115,7 @@ def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
             (b"x-daypass-content-sha256", resigned.payload_hash),
             (b"x-daypass-date", resigned.date),
             (b"x-daypass-authorization", resigned.authorization),
+            (b"x-daypass-request-id", request_id.encode("ascii")),
         )
         return Told(RawResponse(200, headers, b""), route.records, _unrecorded)
     # Envoy cannot change the target.
@@ -111,10 +123,12 @@ def _told(question: RawRequest, request: RawRequest, route: Route) -> Told:
         return _GATEWAY
     headers = (
         *_TO_THE_BACKEND,
+        (b"x-daypass-host", resigned.host),
         (b"x-amz-content-sha256", resigned.payload_hash),
         (b"x-amz-date", resigned.date),
         (b"authorization", resigned.authorization),
         (b"x-envoy-auth-headers-to-remove", b"x-amz-security-token"),
+        (b"x-daypass-request-id", request_id.encode("ascii")),
     )
     return Told(RawResponse(200, headers, b""), route.records, _unrecorded)
 
@@ -135,13 +149,11 @@ def _read_for_nginx(question: RawRequest) -> RawRequest:
     method, target, peer, scheme, length = _said(question)
     path, _, query = target.partition(b"?")
     headers = [header for header in question.headers if header[0] not in _NOT_THE_CLIENTS]
-    if length:
-        headers.append((b"content-length", length))
     return RawRequest(
         method=method.decode("latin-1"),
         path=path,
         query=query,
-        headers=tuple(headers),
+        headers=_with_length(headers, method, length),
         body=b"",
         source_ip=peer.decode("latin-1"),
         secure=scheme == b"https",
@@ -149,19 +161,48 @@ def _read_for_nginx(question: RawRequest) -> RawRequest:
     )
 
 
-def _read_for_envoy(question: RawRequest) -> RawRequest:
-    """The client's request, as Envoy says it was."""
-    held = question.headers
+def _read_for_envoy(question: RawRequest) -> RawRequest | None:
+    """The client's request, as Envoy says it was; None if the backend may get another.
+
+    Raises:
+        Misconfigured: Envoy does not say it all.
+    """
+    named = question.named
+    for name in _SAID_BY_ENVOY:
+        if b"," in named.get(name, b""):
+            raise Misconfigured(
+                f"{name.decode()} came twice; have the client's removed, as docs/proxies/envoy.yaml does"
+            )
+    peer, scheme = named.get(_PEER), named.get(_SCHEME)
+    if peer is None or scheme is None:
+        name = _PEER if peer is None else _SCHEME
+        raise Misconfigured(f"{name.decode()} is missing; set it with headers_to_add, as docs/proxies/envoy.yaml does")
+    headers = [header for header in question.headers if header[0] not in _NOT_ENVOYS_CLIENTS]
+    for name, value in headers:
+        if (b"," in value or b"!" in value) and name not in _MAY_BE_SEVERAL:
+            return None
     return RawRequest(
         method=question.method,
         path=question.path.removeprefix(ENVOY_PREFIX) or b"/",
         query=question.query,
-        headers=tuple([header for header in held if header[0] not in _NOT_ENVOYS_CLIENTS]),
+        headers=_with_length(headers, question.method.encode("latin-1"), named.get(_LENGTH, b"")),
         body=b"",
-        source_ip=_one(held, b"x-envoy-external-address").decode("latin-1"),
-        secure=_one(held, b"x-forwarded-proto") == b"https",
+        source_ip=peer.decode("latin-1"),
+        secure=scheme == b"https",
         received=question.received,
     )
+
+
+def _with_length(headers: list[tuple[bytes, bytes]], method: bytes, length: bytes) -> Headers:
+    """The client's headers, with how long its body is: the question has a length of its own.
+
+    length: as the proxy says it; empty if the client said none, which in a PUT means a body in chunks.
+    """
+    if length:
+        headers.append((b"content-length", length))
+    elif method == b"PUT":
+        headers.append((b"transfer-encoding", b"chunked"))
+    return tuple(headers)
 
 
 def _said(question: RawRequest) -> tuple[bytes, bytes, bytes, bytes, bytes]:
@@ -184,9 +225,3 @@ def _said(question: RawRequest) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     if not target.startswith(b"/"):
         raise Misconfigured("x-original-uri is $request_uri, and begins with a slash")
     return method, target, peer, scheme, named.get(_LENGTH, b"")
-
-
-def _one(headers: Headers, name: bytes) -> bytes:
-    """The header's value if it came exactly once; else nothing."""
-    values = [value for key, value in headers if key == name]
-    return values[0] if len(values) == 1 else b""
