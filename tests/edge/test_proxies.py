@@ -1,7 +1,6 @@
-"""edge.proxies: the questions that nginx and Envoy ask, as they ask them. A real nginx is in test_nginx.
+"""edge.proxies: the questions that nginx and Envoy ask, as they ask them. Real ones ask in test_nginx and test_envoy.
 
-Source for Envoy's requests: Envoy's documentation, "External Authorization" (HTTP service) and "HTTP header
-manipulation".
+Source for Envoy's questions: those that Envoy 1.40 asks with docs/proxies/envoy.yaml.
 """
 
 from __future__ import annotations
@@ -45,29 +44,47 @@ def bob(daypass: InProcess) -> Key:
     return daypass.call(proxy, "GetFederationToken", {"Name": "Bob", "Policy": policy}).key
 
 
-def signed(key: Key, method: str, target: str, body: bytes = b"") -> list[tuple[str, str]]:
-    request = AWSRequest(method, f"http://{HOST}{target}", data=body)
+def signed(
+    key: Key, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
+    request = AWSRequest(method, f"http://{HOST}{target}", data=body, headers=dict(headers or {}))
     S3SigV4Auth(Credentials(key.access_key_id, key.secret, key.token), "s3", "us-east-1").add_auth(request)
     return [("Host", HOST), *request.headers.items()]
 
 
 def ask_as_envoy(
-    daypass: InProcess, method: str, target: str, headers: list[tuple[str, str]], *, token: str = TOKEN
+    daypass: InProcess,
+    method: str,
+    target: str,
+    headers: list[tuple[str, str]],
+    *,
+    said: Mapping[str, str] | None = None,
+    token: str = TOKEN,
 ) -> Answer:
+    """said: of the client's request, by the configuration; else what it says of one without a body."""
     added = [
         ("Content-Length", "0"),
+        *(SAID_BY_ENVOY if said is None else said).items(),
         ("X-Envoy-External-Address", "192.0.2.7"),
+        ("X-Envoy-Internal", "true"),
+        ("X-Envoy-Expected-Rq-Timeout-Ms", "5000"),
         ("X-Forwarded-Proto", "https"),
-        ("X-Request-Id", "f2b1"),
         ("X-Daypass-Authorizer-Token", token),
     ]
     return daypass.send(method, "/_daypass/envoy" + target, [*headers, *added], server=LISTENER)
 
 
-def test_envoy_gets_the_headers_that_sign_an_allowed_request_anew(daypass: InProcess, bob: Key) -> None:
+SAID_BY_ENVOY: Mapping[str, str] = {"X-Original-Peer": "192.0.2.7", "X-Original-Scheme": "https"}
+
+
+def test_envoy_gets_the_headers_that_sign_an_allowed_request_anew(
+    daypass: InProcess, bob: Key, moto_backend: Backend
+) -> None:
     target = f"/{BUCKET}/in/a%20b"
-    answer = ask_as_envoy(daypass, "PUT", target, signed(bob, "PUT", target, b"body"))
+    said = {**SAID_BY_ENVOY, "X-Original-Content-Length": "4"}
+    answer = ask_as_envoy(daypass, "PUT", target, signed(bob, "PUT", target, b"body"), said=said)
     assert (answer.status, answer.headers["x-daypass-route"]) == (200, "backend")
+    assert answer.headers["x-daypass-host"] == moto_backend.endpoint.removeprefix("http://")
     assert answer.headers["x-envoy-auth-headers-to-remove"] == "x-amz-security-token"
     assert answer.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=")
     assert bob.access_key_id not in answer.headers["authorization"]
@@ -93,6 +110,74 @@ def test_all_else_goes_to_the_gateway_and_nothing_of_it_is_signed(
     answer = ask_as_envoy(daypass, method, target, signed(bob, method, target))
     assert (answer.status, answer.headers["x-daypass-route"]) == (200, "gateway")
     assert "authorization" not in answer.headers
+
+
+@pytest.mark.parametrize("missing", SAID_BY_ENVOY)
+def test_an_envoy_that_does_not_say_what_it_must_is_told_so(daypass: InProcess, bob: Key, missing: str) -> None:
+    said = {name: value for name, value in SAID_BY_ENVOY.items() if name != missing}
+    target = f"/{BUCKET}/in/a"
+    answer = ask_as_envoy(daypass, "GET", target, signed(bob, "GET", target), said=said)
+    assert (answer.status, missing.lower() in answer.body.decode()) == (500, True)
+
+
+@pytest.mark.parametrize("twice", [*SAID_BY_ENVOY, "X-Original-Content-Length"])
+def test_what_envoy_says_together_with_its_client_is_believed_of_neither(
+    daypass: InProcess, bob: Key, twice: str
+) -> None:
+    said = {**SAID_BY_ENVOY, "X-Original-Content-Length": "0"}
+    target = f"/{BUCKET}/in/a"
+    answer = ask_as_envoy(daypass, "GET", target, signed(bob, "GET", target), said={**said, twice: f"1,{said[twice]}"})
+    assert (answer.status, f"{twice.lower()} came twice" in answer.body.decode()) == (500, True)
+
+
+def test_tags_that_envoy_joined_and_a_store_reads_apart_go_to_the_gateway(daypass: InProcess, bob: Key) -> None:
+    """Whoever may write objects tagged `team=x…` sends `team=x` in one header, and in a second `role=admin`."""
+    target = f"/{BUCKET}/in/tagged"
+    said = {**SAID_BY_ENVOY, "X-Original-Content-Length": "4"}
+
+    def route(tagging: str) -> str:
+        headers = signed(bob, "PUT", target, b"body", {"x-amz-tagging": tagging})
+        return ask_as_envoy(daypass, "PUT", target, headers, said=said).headers["x-daypass-route"]
+
+    assert (route("team=x"), route("team=x,role=admin")) == ("backend", "gateway")
+
+
+@pytest.mark.parametrize("value", ["caf!", "one,two", "one, two"])
+def test_a_header_that_envoy_may_have_been_sent_otherwise_goes_to_the_gateway(
+    daypass: InProcess, bob: Key, value: str
+) -> None:
+    target = f"/{BUCKET}/in/a"
+    said = {**SAID_BY_ENVOY, "X-Original-Content-Length": "4"}
+    headers = signed(bob, "PUT", target, b"body", {"x-amz-meta-remark": value})
+    assert ask_as_envoy(daypass, "PUT", target, headers, said=said).headers["x-daypass-route"] == "gateway"
+
+
+def test_lists_that_no_store_reads_as_a_command_go_to_the_store(daypass: InProcess, bob: Key) -> None:
+    target = f"/{BUCKET}/in/a"
+    lists = [
+        ("Accept-Encoding", "gzip, br"),
+        ("User-Agent", "Boto3/1.44 m/E,b"),
+        ("Date", "Sun, 22 Nov 2026 15:00:00 GMT"),
+    ]
+    answer = ask_as_envoy(daypass, "GET", target, [*signed(bob, "GET", target), *lists])
+    assert answer.headers["x-daypass-route"] == "backend"
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "envoy"])
+def test_an_object_whose_length_nobody_says_goes_to_the_gateway(daypass: InProcess, bob: Key, proxy: str) -> None:
+    target = f"/{BUCKET}/in/a"
+
+    def route(length: str) -> str:
+        headers = signed(bob, "PUT", target, b"body")
+        said = {"X-Original-Content-Length": length} if length else {}
+        if proxy == "envoy":
+            answer = ask_as_envoy(daypass, "PUT", target, headers, said={**SAID_BY_ENVOY, **said})
+        else:
+            nginx = {"X-Original-Method": "PUT", "X-Original-URI": target, **SAID_BY_ENVOY, **said}
+            answer = ask_as_nginx(daypass, [*headers, *nginx.items()])
+        return answer.headers["x-daypass-route"]
+
+    assert (route("4"), route("")) == ("backend", "gateway")
 
 
 def test_a_request_that_nobody_signed_goes_to_the_gateway(daypass: InProcess) -> None:

@@ -79,8 +79,11 @@ def envoy_asks(target: bytes, headers: Headers, *, token: str = TOKEN) -> tuple[
     added = (
         (b"content-length", b"0"),
         (b"x-envoy-external-address", b"192.0.2.7"),
+        (b"x-envoy-internal", b"true"),
+        (b"x-envoy-expected-rq-timeout-ms", b"5000"),
         (b"x-forwarded-proto", b"https"),
-        (b"x-request-id", b"f2b1"),
+        (b"x-original-peer", b"192.0.2.7"),
+        (b"x-original-scheme", b"https"),
         (b"x-daypass-authorizer-token", token.encode()),
     )
     return b"/_daypass/envoy" + target, (*headers, *added)
