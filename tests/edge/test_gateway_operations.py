@@ -87,6 +87,15 @@ def test_an_object_is_uploaded_in_parts_listed_and_completed(server: Daypass, ow
     assert "Uploads" not in owner.list_multipart_uploads(Bucket=bucket)
 
 
+def test_an_object_in_parts_is_not_of_the_type_of_the_document_that_completes_it(owner: Any, bucket: str) -> None:
+    named = {"Bucket": bucket, "Key": "parts/of-no-type"}
+    upload = owner.create_multipart_upload(**named)["UploadId"]
+    etag = owner.upload_part(**named, UploadId=upload, PartNumber=1, Body=b"1")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    owner.complete_multipart_upload(**named, UploadId=upload, MultipartUpload=parts)
+    assert owner.head_object(**named)["ContentType"] in ("application/octet-stream", "binary/octet-stream")
+
+
 def test_an_upload_is_ended_without_an_object(owner: Any, bucket: str) -> None:
     upload = owner.create_multipart_upload(Bucket=bucket, Key="aborted")["UploadId"]
     owner.upload_part(Bucket=bucket, Key="aborted", UploadId=upload, PartNumber=1, Body=b"x")

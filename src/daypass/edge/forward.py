@@ -160,8 +160,9 @@ def _upstream_request(
         headers = body.object_headers(headers)
     elif exchange.row.body is Body.DOCUMENT and isinstance(content, bytes):
         payload_hash, content_length = hashlib.sha256(content).hexdigest(), len(content)
+        # No content-type: Swift takes that of CompleteMultipartUpload for the object's own.
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
-        headers += [("content-md5", base64.b64encode(md5).decode("ascii")), ("content-type", "application/xml")]
+        headers.append(("content-md5", base64.b64encode(md5).decode("ascii")))
     return UpstreamRequest(
         method=exchange.request.method,
         path=encode_path(call.bucket, call.key),
