@@ -148,6 +148,10 @@ def test_an_unknown_or_broken_line_of_the_file_is_refused(tmp_path: Path) -> Non
             'url = "http://h"\naccess_key_id = "x"\nsecret_access_key = "y"\nbuckets = ["A"]',
             "no pattern of bucket names",
         ),
+        (
+            'url = "http://h"\naccess_key_id = "x"\nsecret_access_key = "y"\nbuckets = []',
+            "`buckets` is empty",
+        ),
     ],
 )
 def test_a_backend_of_the_file_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, table: str, says: str) -> None:
@@ -155,6 +159,34 @@ def test_a_backend_of_the_file_that_cannot_be_used_is_said_in_one_line(tmp_path:
     with pytest.raises(SettingsError, match=says) as caught:
         load({"data": str(tmp_path)}, {})
     assert "hunter2" not in str(caught.value)
+
+
+IN_VAIN = {
+    "two for all buckets": ((), ()),
+    "one behind `*`": (("a-*", "*"), ("b",)),
+    "one whose patterns are another's": (("a-*", "b"), ("b",)),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), IN_VAIN.values(), ids=IN_VAIN.keys())
+def test_a_backend_that_would_never_be_asked_is_refused(
+    tmp_path: Path, first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    lines = []
+    for number, patterns in enumerate((first, second), 1):
+        lines += ["[[backend]]", f'url = "http://store-{number}"', 'access_key_id = "x"', 'secret_access_key = "y"']
+        lines += [f"buckets = {list(patterns)}"] if patterns else []
+    (tmp_path / "daypass.toml").write_text("\n".join(lines))
+    with pytest.raises(SettingsError, match="http://store-2 would never be asked"):
+        load({"data": str(tmp_path)}, {})
+
+
+def test_a_backend_of_the_environment_behind_one_for_all_buckets_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "daypass.toml").write_text(
+        '[[backend]]\nurl = "http://a"\naccess_key_id = "x"\nsecret_access_key = "y"\n'
+    )
+    with pytest.raises(SettingsError, match="http://b would never be asked"):
+        load({"data": str(tmp_path), "s3_backend": "http://b"}, KEYS)
 
 
 def test_backends_that_are_no_tables_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from daypass.commands.serve import serve
 from daypass.config import Settings, SettingsError, load
-from daypass.settings import SETTINGS, Kind
+from daypass.settings import SETTINGS, Kind, misspelt
 
 TOKEN = "a-token-of-more-than-thirty-two-characters"
 
@@ -130,3 +130,12 @@ def test_the_file_that_the_option_names_is_read_before_the_one_of_the_environmen
         (tmp_path / name).write_text(f"workers = {workers}\n")
     arguments = ["--data", str(tmp_path), "--config", str(tmp_path / "b")]
     assert read(arguments, {"DAYPASS_CONFIG": str(tmp_path / "a")}).workers == 3
+
+
+def test_a_variable_that_is_nearly_a_setting_is_found_and_any_other_is_not() -> None:
+    kubernetes = ["DAYPASS_PORT", "DAYPASS_PORT_8420_TCP_ADDR", "DAYPASS_SERVICE_HOST", "DAYPASS_SERVICE_PORT_HTTP"]
+    right = [setting.variable for setting in SETTINGS.values()] + ["DAYPASS_CONFIG", "AWS_REGION", "HOME"]
+    assert misspelt([*kubernetes, *right, "DAYPASS_S3_BACKNED", "DAYPASS_TRUSTED_PROXY"]) == {
+        "DAYPASS_S3_BACKNED": "DAYPASS_S3_BACKEND",
+        "DAYPASS_TRUSTED_PROXY": "DAYPASS_TRUSTED_PROXIES",
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -251,4 +252,15 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def create() -> Daypass:
     """The application of one worker process."""
+    _write_log_lines()
     return Daypass(config.load())
+
+
+def _write_log_lines() -> None:
+    """To standard error, each with its time (UTC) and how grave it is. What is on the root logger already, stays."""
+    form = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    form.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(form)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    _log.setLevel(logging.INFO)

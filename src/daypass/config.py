@@ -11,7 +11,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from daypass import limits
 from daypass.names import Secret, is_account_id
-from daypass.settings import DEFAULT_LISTEN, PREFIX, SETTINGS
+from daypass.settings import DEFAULT_LISTEN, PREFIX, SETTINGS, misspelt
 from daypass.wire.origin import origin_of
 
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -176,6 +176,11 @@ def export(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if value is not None:
             os.environ[PREFIX + name.upper()] = str(value)
+
+
+def misspelt_variables() -> dict[str, str]:
+    """Of the process's own environment: what is no setting, and what each seems to be meant for."""
+    return misspelt(os.environ)
 
 
 def _read_file(named: str | None, data: Any) -> dict[str, Any]:
@@ -367,7 +372,20 @@ def _backends(values: Mapping[str, Any]) -> tuple[Backend, ...]:
     elif region or keeps_dots or takes_trailers:
         idle = "region" if region else "keeps-dots" if keeps_dots else "takes-trailers"
         raise SettingsError(f"--s3-backend-{idle} does nothing without --s3-backend")
+    _check_each_is_asked(found)
     return tuple(found)
+
+
+def _check_each_is_asked(backends: Sequence[Backend]) -> None:
+    """A backend whose every bucket is another's would be there in vain."""
+    taken: set[str] = set()
+    for backend in backends:
+        if "*" in taken or taken.issuperset(backend.buckets):
+            raise SettingsError(
+                f"the S3 backend {backend.url} would never be asked: those before it take all its buckets; "
+                "give them `buckets` of their own"
+            )
+        taken.update(backend.buckets)
 
 
 def _backend_of_file(table: Mapping[str, Any]) -> Backend:
@@ -376,6 +394,8 @@ def _backend_of_file(table: Mapping[str, Any]) -> Backend:
     if unknown:
         raise SettingsError(f"[[backend]]: unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
     buckets = tuple(_listed(table.get("buckets", ["*"])))
+    if not buckets:
+        raise SettingsError("[[backend]]: `buckets` is empty; write patterns, or leave it out for all buckets")
     for pattern in buckets:
         if not isinstance(pattern, str) or _BUCKETS.fullmatch(pattern) is None:
             raise SettingsError(f"[[backend]]: `{pattern}` is no pattern of bucket names; write one such as logs-*")

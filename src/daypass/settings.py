@@ -5,7 +5,9 @@ Owns no value and reads nothing: daypass.config does, and says what a value may 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum, auto
 from typing import Final
 
@@ -126,3 +128,18 @@ GROUPS: Final = {
     "Identity providers": _FEDERATION,
 }
 SETTINGS: Final = {setting.name: setting for group in GROUPS.values() for setting in group}
+
+_ALIKE: Final = 0.8  # of difflib's ratio: S3_BACKNED is, and what Kubernetes sets for a service named daypass is not
+
+
+def misspelt(variables: Iterable[str]) -> dict[str, str]:
+    """Environment variables that are no setting, and what each seems to be meant for."""
+    known = [setting.variable.removeprefix(PREFIX) for setting in SETTINGS.values()] + ["CONFIG"]
+    found = {}
+    for variable in sorted(variables):
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in known:
+            continue
+        for meant in get_close_matches(name, known, 1, _ALIKE):
+            found[variable] = PREFIX + meant
+    return found

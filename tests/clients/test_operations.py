@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import select
 import socket
 import subprocess
@@ -187,6 +188,25 @@ def test_what_was_made_is_there_after_a_restart_and_sessions_go_on(tmp_path: Pat
         assert second.client("sts", bob).get_caller_identity()["Arn"].endswith("federated-user/Bob")
 
 
+# --- what it says ---------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_it_serves_and_which_settings_do_nothing(tmp_path: Path) -> None:
+    asked_at = tmp_path / "authorizer.sock"
+    options = ("--authorizer-listen", f"unix:{asked_at}", "--s3-adopt", "logs-*=999999999999")
+    backend = Backend("down", f"http://127.0.0.1:{free_port()}", "any", "any")
+    environment = {"DAYPASS_S3_DOMAIN": "s3.test", "DAYPASS_SERVICE_HOST": "10.0.0.1"}
+    with running(tmp_path / "data", *options, backend=backend, environment=environment) as server:
+        said = server.output.read_text().splitlines()
+    assert said == [
+        f"Daypass serves {server.url} (workers: 1). AWS_ENDPOINT_URL={server.url}",
+        f"  S3 buckets * at {backend.endpoint}",
+        f"  Decisions for proxies and services at unix:{asked_at}",
+        "  Warning: there is no account 999999999999; until there is, buckets logs-* are not adopted",
+        "  Warning: DAYPASS_S3_DOMAIN is no setting and does nothing; is DAYPASS_S3_DOMAINS meant?",
+    ]
+
+
 # --- what it says when it cannot -----------------------------------------------------------------------------
 
 
@@ -339,6 +359,11 @@ def test_a_backend_that_goes_down_under_a_bucket_is_a_503(tmp_path: Path, moto_b
                 call()
             assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
             assert caught.value.response["Error"]["Code"] in ("SlowDown", "ServiceUnavailable")
+        last = server.output.read_text().splitlines()[-1]
+    place = re.escape(down.endpoint.removeprefix("http://"))
+    assert re.fullmatch(
+        rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ ERROR the S3 backend gave no answer: no connection to {place}: .*", last
+    )
 
 
 def test_without_a_backend_s3_is_refused_and_the_rest_is_served(tmp_path: Path) -> None:

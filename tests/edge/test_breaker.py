@@ -26,14 +26,15 @@ def test_a_backend_that_does_not_answer_is_left_alone_but_for_a_probe_now_and_th
 
 def test_one_answer_and_all_may_pass_again() -> None:
     breaker = failed(limits.BREAKER_FAILURES)
-    breaker.succeeded()
+    assert breaker.succeeded()
+    assert not breaker.succeeded()
     assert breaker.lets_pass(0)
     assert breaker.lets_pass(0)
 
 
 def test_failures_count_only_in_a_row() -> None:
     breaker = failed(limits.BREAKER_FAILURES - 1)
-    breaker.succeeded()
+    assert not breaker.succeeded()
     assert not breaker.failed(0)
     assert breaker.lets_pass(0)
 

@@ -129,7 +129,9 @@ def test_a_request_that_a_new_connection_swallowed_is_not_sent_again() -> None:
     assert backend.requests == 1
 
 
-def test_a_backend_that_does_not_answer_is_left_alone_and_then_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_does_not_answer_is_left_alone_and_then_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(limits, "BREAKER_OPEN_SECONDS", 0.1)
     backend = Backend(closes_before_answering=True)
 
@@ -147,13 +149,16 @@ def test_a_backend_that_does_not_answer_is_left_alone_and_then_tried_again(monke
         assert await ask(upstream, request()) == b"ok"
 
     with_backend(backend, work)
+    opened, closed = [record.getMessage() for record in caplog.records]
+    assert "is left alone" in opened
+    assert closed.endswith("answers again")
 
 
 def test_a_backend_over_tls_has_to_be_who_it_says_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Backend(exchanges=2)
 
     async def work(plain: Upstream) -> None:
-        port = int(plain._host.rpartition(b":")[2])
+        port = int(plain._host.rpartition(":")[2])
         with tls_front(tmp_path, port) as front:
             settings = SimpleNamespace(
                 url=front.url, access_key_id="A", secret=Secret("s"), region="us-east-1", takes_trailers=False

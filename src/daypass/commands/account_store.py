@@ -26,7 +26,7 @@ data_option = click.option(
     required=True,
     envvar="DAYPASS_DATA",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The data directory that `daypass init` made.",
+    help="The directory that `daypass init` made.  [DAYPASS_DATA]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -19,7 +19,7 @@ from daypass.store.entropy import SystemEntropy
     required=True,
     envvar="DAYPASS_DATA",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory to make; holds the store, the key ring and the audit log.",
+    help="Directory to make; holds the store, the key ring and the audit log.  [DAYPASS_DATA]",
 )
 @click.option("--account-id", metavar="N", help="Twelve digits; made up at random if not given.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"AccountId","AccessKeyId","SecretAccessKey"}.')

@@ -76,7 +76,7 @@ def serve(**options: Any) -> None:
     """
     try:
         settings = config.load(options)
-        asyncio.run(_check_store(settings))
+        doubts = asyncio.run(_check_store(settings))
         listener = _bind(settings.host, settings.port, "--listen")
         listeners = [listener]
         if settings.authorizer is not None:
@@ -87,6 +87,8 @@ def serve(**options: Any) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(f"Daypass serves {url} (workers: {settings.workers}). AWS_ENDPOINT_URL={url}", err=True)
+    for line in [*_in_force(settings), *doubts, *_ignored()]:
+        click.echo(f"  {line}", err=True)
     # Told to stop, the server finishes the requests in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config.export(options)
@@ -102,10 +104,40 @@ def _check_tls(listener: AuthorizerListener) -> None:
             raise SettingsError(f"the authorizer's TLS cannot be used: {error}") from None
 
 
-async def _check_store(settings: Settings) -> None:
-    """Opens the store once, so that what is wrong with it is one line here and not a worker's traceback."""
+def _in_force(settings: Settings) -> list[str]:
+    """What is served beside STS and IAM, and from where."""
+    if settings.backends:
+        lines = [f"S3 buckets {', '.join(backend.buckets)} at {backend.url}" for backend in settings.backends]
+    else:
+        lines = ["S3 is refused: there is no --s3-backend"]
+    authorizer = settings.authorizer
+    if authorizer is not None:
+        where = f"unix:{authorizer.socket}" if authorizer.socket else f"{authorizer.host}:{authorizer.port}"
+        lines.append(f"Decisions for proxies and services at {where}{' over TLS' if authorizer.tls else ''}")
+    return lines
+
+
+def _ignored() -> list[str]:
+    return [
+        f"Warning: {variable} is no setting and does nothing; is {meant} meant?"
+        for variable, meant in config.misspelt_variables().items()
+    ]
+
+
+async def _check_store(settings: Settings) -> list[str]:
+    """Opens the store once, so that what is wrong with it is one line here and not a worker's traceback.
+
+    What comes back are warnings: of rules that adopt nothing.
+    """
     store = await open_store(settings.data)
-    await store.close()
+    try:
+        in_vain = [rule for rule in settings.adoptions if await store.identities.account(rule.account_id) is None]
+    finally:
+        await store.close()
+    return [
+        f"Warning: there is no account {rule.account_id}; until there is, buckets {rule.buckets} are not adopted"
+        for rule in in_vain
+    ]
 
 
 def _bind_authorizer(settings: AuthorizerListener) -> socket.socket:

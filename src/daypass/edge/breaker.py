@@ -27,9 +27,11 @@ class Breaker:
         self._next_probe = now + limits.BREAKER_OPEN_SECONDS
         return True
 
-    def succeeded(self) -> None:
-        """The backend answered, whatever it answered."""
+    def succeeded(self) -> bool:
+        """The backend answered, whatever it answered. Whether the breaker closed with this."""
+        was_open = self._failures >= limits.BREAKER_FAILURES
         self._failures = 0
+        return was_open
 
     def failed(self, now: float) -> bool:
         """The backend did not answer. Whether the breaker opened with this."""

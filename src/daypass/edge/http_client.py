@@ -404,9 +404,9 @@ class Pool:
                     Connection, self._host, self._port, ssl=self._tls, server_hostname=name
                 )
         except TimeoutError:
-            raise HttpFailure("it cannot be connected to in time", reached=False) from None
+            raise HttpFailure(f"no connection to {self._host}:{self._port} in time", reached=False) from None
         except OSError as error:
-            raise HttpFailure(f"it cannot be connected to: {error}", reached=False) from error
+            raise HttpFailure(f"no connection to {self._host}:{self._port}: {error}", reached=False) from error
         return connection
 
     def _start_sweep(self) -> None:

@@ -152,7 +152,8 @@ class Upstream:
             if not failure.busy and self._breaker.failed(self._loop.time()):
                 _log.error("the S3 backend %s is left alone for a while: %s", self._host.decode("ascii"), failure)
             raise
-        self._breaker.succeeded()
+        if self._breaker.succeeded():
+            _log.warning("the S3 backend %s answers again", self._host.decode("ascii"))
         return UpstreamResponse(connection, self._pool)
 
     async def _ask(self, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes) -> Connection:
