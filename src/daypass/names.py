@@ -1,4 +1,4 @@
-"""Names that AWS gives things: account ids, ARNs, access key ids and unique ids; and Secret.
+"""Names that AWS gives things: account ids, ARNs, access key ids, unique ids and request ids; and Secret.
 
 Owns their parsing, their format and their comparison. Which name exists is the store's knowledge.
 
@@ -208,3 +208,10 @@ def account_of_id(identifier: str) -> str | None:
         value = value << 5 | _ID_VALUES[letter]
     account = (value >> 2 & 0x7FFFFFFFFF80) >> 7
     return f"{account:012d}" if account < 10**12 else None
+
+
+def make_request_id(random: bytes) -> str:
+    """A version 4 UUID (RFC 9562) from 16 random bytes, in lower case."""
+    text = random.hex()
+    # The 13th digit is the version, 4; the 17th has the variant, 10, in its upper two bits.
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[random[8] >> 4 & 3]}{text[17:20]}-{text[20:]}"

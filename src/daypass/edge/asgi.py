@@ -17,6 +17,7 @@ from daypass import limits
 from daypass.edge.api import Api
 from daypass.edge.forwarded import Networks, UnreadableAddress, true_source
 from daypass.errors import ServiceError
+from daypass.names import make_request_id
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest, RawResponse
@@ -216,13 +217,6 @@ def _own_page(request: RawRequest) -> RawResponse:
 async def _send(send: Send, response: RawResponse) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
     await send({"type": "http.response.body", "body": response.body})
-
-
-def make_request_id(random: bytes) -> str:
-    """A version 4 UUID (RFC 9562) from 16 random bytes, in lower case."""
-    text = random.hex()
-    # The 13th digit is the version, 4; the 17th has the variant, 10, in its upper two bits.
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[random[8] >> 4 & 3]}{text[17:20]}-{text[20:]}"
 
 
 def utc_now() -> datetime:

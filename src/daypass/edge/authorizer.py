@@ -20,14 +20,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from daypass import limits
-from daypass.edge.asgi import HEALTH_PATH, Receive, Scope, Send, make_request_id
+from daypass.edge.asgi import HEALTH_PATH, Receive, Scope, Send
 from daypass.edge.askers import answer, check_asker, recorded, refusal
 from daypass.edge.json_questions import AUTHORIZE_PATH, JsonQuestions
 from daypass.edge.proxies import ProxyQuestions, is_proxy_s
 from daypass.edge.told import Told
 from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
-from daypass.names import Secret
+from daypass.names import Secret, make_request_id
 from daypass.service.ports import AuditLog, Entropy
 from daypass.wire.http import RawRequest, RawResponse
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -24,15 +23,12 @@ from daypass.edge.client import Receive, Send
 from daypass.edge.http_protocol import BoundedHttpProtocol
 from daypass.edge.object_turn import ObjectTurn
 from daypass.edge.question_turn import QuestionTurn
+from daypass.edge.straight import Fields, answer_bytes, is_of_control_plane, plain
 from daypass.edge.turn import Turn
 from daypass.wire.http import Headers, RawResponse
 
 _log: Final = logging.getLogger("daypass")
 _NOBODY_WAITS: Final = asyncio.Event()
-_NEEDED: Final = frozenset({b"content-length", b"host"})
-_SPECIAL: Final = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
-_TERMINATOR: Final = b"/aws4_request"
-_SCOPES: Final = (b"/sts/aws4_request", b"/iam/aws4_request")
 
 
 class _Owed(msgspec.Struct, eq=False):
@@ -80,6 +76,9 @@ class ControlProtocol(BoundedHttpProtocol):
     cycle: Any  # uvicorn's, or an _Owed
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._fields = Fields()
+        # Before the parser is made, which looks for it once.
+        self.on_header = self._fields.take  # type: ignore[method-assign]  # because it is called for every header
         super().__init__(*arguments, **named)
         self._turn: Turn | QuestionTurn | None = None
         self._objects: ObjectTurn | None = None
@@ -113,10 +112,7 @@ class ControlProtocol(BoundedHttpProtocol):
         self._idle_since = None
         self.begin_head()
         self.url = b""
-        self.headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        self.headers = self._fields.begin()
 
     def on_headers_complete(self) -> None:
         turn = self._turn if self._objects is None or self.url == b"/" else self._objects
@@ -152,13 +148,11 @@ class ControlProtocol(BoundedHttpProtocol):
 
     def _may_go_straight(self, turn: Turn | QuestionTurn | ObjectTurn) -> bool:
         """Whether all that is known of the request when its head is whole is as it should be."""
-        headers = self.headers
-        named = dict(headers)
         method = self.parser.get_method()
         self._method = method.decode("ascii")
+        named = plain(self.headers)
         return (
-            len(named) == len(headers)  # two of a name can be read two ways: that is for others to refuse
-            and _SPECIAL.isdisjoint(named)
+            named is not None
             and self._is_for(turn, method, named)
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
@@ -170,7 +164,7 @@ class ControlProtocol(BoundedHttpProtocol):
             return turn.takes(method, self.url, named)
         if isinstance(turn, QuestionTurn):
             return turn.takes(method, self.url, named.get(b"content-length"))
-        return method == b"POST" and self.url == b"/" and _is_of_control_plane(turn, named)
+        return method == b"POST" and self.url == b"/" and is_of_control_plane(named) and turn.is_meant(named[b"host"])
 
     def _hand_over(self) -> None:
         """The request as uvicorn would have it by now."""
@@ -214,14 +208,14 @@ class ControlProtocol(BoundedHttpProtocol):
         if response is None:
             self.transport.close()
             return
-        headers = (*self.server_state.default_headers, *response.headers)
-        lines = b"%b: %b\r\n" * len(headers) % tuple(chain.from_iterable(headers))
-        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+        answer = answer_bytes(
+            STATUS_LINE[response.status], self.server_state.default_headers, response, keep_alive=keep_alive
+        )
+        if answer is None:
             _log.error("an answer has a line end in a header; it is not sent")
             self.transport.close()
             return
-        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-        self.one_piece.write_whole(b"".join((STATUS_LINE[response.status], lines, end, response.body)))
+        self.one_piece.write_whole(answer)
         if not keep_alive:
             self.transport.close()
         elif self.pipeline:
@@ -242,17 +236,3 @@ class ControlProtocol(BoundedHttpProtocol):
             self._idle_timer = self.loop.call_later(left, self._look_whether_idle)
         else:
             self.timeout_keep_alive_handler()
-
-
-def _is_of_control_plane(turn: Turn, named: Mapping[bytes, bytes]) -> bool:
-    """Whether a form with these headers is for STS or IAM, and can be for nobody else."""
-    if not _NEEDED.issubset(named):
-        return False
-    authorization = named.get(b"authorization")
-    if authorization is not None:
-        # The credential scope is one of the two, and there is no second.
-        if authorization.count(_TERMINATOR) != 1:
-            return False
-        if _SCOPES[0] not in authorization and _SCOPES[1] not in authorization:
-            return False
-    return turn.is_meant(named[b"host"])

@@ -194,7 +194,7 @@ class Front:
             content_length=None,
             at=request.received,
         )
-        signed, authorization = self._backends.of(exchange.bucket_name).sign(made)
+        signed, authorization = self._backends.of(exchange.bucket_name).signer.sign(made)
         return Resigned(
             target=made.path + (b"?" + made.query if made.query else b""),
             host=signed[0][1],

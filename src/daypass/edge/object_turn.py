@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from daypass import limits
-from daypass.edge.asgi import make_request_id
 from daypass.edge.client import Client, ClientGone, Waiting, WholeClient
 from daypass.edge.forwarded import Networks, UnreadableAddress, true_source
+from daypass.names import make_request_id
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import Headers, RawRequest, RawResponse

@@ -18,12 +18,11 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from daypass import limits
-from daypass.edge.asgi import make_request_id
 from daypass.edge.askers import check_asker, recorded, refusal, unwritten
 from daypass.edge.json_questions import AUTHORIZE_PATH, JsonQuestions
 from daypass.edge.proxies import ENVOY_PREFIX, NGINX_PATH, ProxyQuestions
 from daypass.edge.told import Told
-from daypass.names import Secret
+from daypass.names import Secret, make_request_id
 from daypass.service.ports import AuditLog, Entropy
 from daypass.wire.http import Headers, RawRequest, RawResponse
 

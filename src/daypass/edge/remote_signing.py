@@ -25,11 +25,12 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from daypass import limits
-from daypass.edge.asgi import Receive, Scope, Send, make_request_id
+from daypass.edge.asgi import Receive, Scope, Send
 from daypass.edge.backends import Backends
 from daypass.edge.upstream import UpstreamRequest
 from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
+from daypass.names import make_request_id
 from daypass.service.authorize import Authorizer
 from daypass.service.caller import Caller
 from daypass.service.ports import AuditLog, Entropy, IdentityReader
@@ -176,7 +177,7 @@ class RemoteSigning:
             content_length=None,
             at=request.received,
         )
-        names, authorization = upstream.sign(made)
+        names, authorization = upstream.signer.sign(made)
         if names[0][1] != urlsplit(asked.uri).netloc.encode("latin-1"):
             raise ServiceError("ValidationError", 400, f"the store is {names[0][1].decode()}; only that is signed for")
         parts = urlsplit(asked.uri)

@@ -18,9 +18,10 @@ from typing import Final, Protocol
 
 from daypass import limits
 from daypass.edge.api import Api
-from daypass.edge.asgi import make_request_id, service_of
+from daypass.edge.asgi import service_of
 from daypass.edge.forwarded import Networks, UnreadableAddress, true_source
 from daypass.edge.trail import Prepared
+from daypass.names import make_request_id
 from daypass.service.ports import Entropy
 from daypass.wire import sigv4
 from daypass.wire.http import Headers, RawRequest, RawResponse

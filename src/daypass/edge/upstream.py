@@ -1,10 +1,10 @@
 """The storage backend behind the gateway: a new request for each exchange, signed with the backend's own key.
 
-Owns what a request to it is made of, when one is sent again, and when the backend is left alone. Nothing of a client's
-request gets here but what the gateway puts into an UpstreamRequest.
+Owns when a request is sent again, and when the backend is left alone; edge.backend_signer writes its head. Nothing of
+a client's request gets here but what the gateway puts into an UpstreamRequest.
 
-Source: S3 API Reference, "Authenticating requests: using the Authorization header"; the advisories on re-signed
-redirects (rclone GHSA-8mxv-9xhp-86h4, GHSA-gx4c-2hqx-cw2r); RFC 9110, 9.2.2 "Idempotent methods".
+Source: the advisories on re-signed redirects (rclone GHSA-8mxv-9xhp-86h4, GHSA-gx4c-2hqx-cw2r); RFC 9110, 9.2.2
+"Idempotent methods".
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from itertools import chain
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from daypass.edge.backend_signer import BackendSigner
 from daypass.edge.breaker import Breaker
 from daypass.edge.http_client import Connection, HttpFailure, Pool
 from daypass.edge.upstream_request import UpstreamRequest
 from daypass.names import Secret
-from daypass.wire import sigv4
-from daypass.wire.http import Headers
 
 __all__ = ["BackendSettings", "Upstream", "UpstreamFailure", "UpstreamRequest", "UpstreamResponse"]
 
@@ -34,7 +31,6 @@ _log: Final = logging.getLogger("daypass")
 
 # What may be done twice with the effect of once. (RFC 9110, 9.2.2)
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_SAY_LENGTH: Final = frozenset({"PUT", "POST"})  # also of no body: some stores answer 411 (RFC 9110, 8.6)
 
 
 class BackendSettings(Protocol):
@@ -113,17 +109,13 @@ class Upstream:
         tls = ssl.create_default_context() if origin.scheme == "https" else None
         usual_port = 80 if tls is None else 443
         # The port that the scheme implies is not named: it would be in the signature, and a proxy may drop it.
-        self._host = origin.netloc.removesuffix(f":{usual_port}").encode("ascii")
+        self._host = origin.netloc.removesuffix(f":{usual_port}")
         self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call
         self._pool = Pool(origin.hostname or "", origin.port or usual_port, tls)
         self._breaker = Breaker()
-        self._access_key_id = backend.access_key_id
-        self._secret = backend.secret
+        self.signer: Final = BackendSigner(self._host, backend.access_key_id, backend.secret, backend.region)
         self.region: Final = backend.region
         self.takes_trailers: Final = backend.takes_trailers
-        self._signing_key: sigv4.SigningKey | None = None
-        self._second = -1
-        self._amz_date = ""
 
     async def close(self) -> None:
         self._pool.close()
@@ -147,13 +139,13 @@ class Upstream:
         if not self._breaker.lets_pass(self._loop.time()):
             raise UpstreamFailure("it did not answer before", reached=False, busy=True)
         try:
-            connection = await self._ask(request, self._head(request), body)
+            connection = await self._ask(request, self.signer.head(request), body)
         except UpstreamFailure as failure:
             if not failure.busy and self._breaker.failed(self._loop.time()):
-                _log.error("the S3 backend %s is left alone for a while: %s", self._host.decode("ascii"), failure)
+                _log.error("the S3 backend %s is left alone for a while: %s", self._host, failure)
             raise
         if self._breaker.succeeded():
-            _log.warning("the S3 backend %s answers again", self._host.decode("ascii"))
+            _log.warning("the S3 backend %s answers again", self._host)
         return UpstreamResponse(connection, self._pool)
 
     async def _ask(self, request: UpstreamRequest, head: bytes, body: AsyncIterator[bytes] | bytes) -> Connection:
@@ -178,58 +170,6 @@ class Upstream:
             self._pool.give_back(connection)
             raise
         return connection
-
-    def _head(self, request: UpstreamRequest) -> bytes:
-        """The request's line and headers, the signature over all of them among them."""
-        signed, authorization = self.sign(request)
-        if request.content_length is not None:
-            length = b"content-length: %d\r\n" % request.content_length
-        else:
-            length = b"content-length: 0\r\n" if request.method in _SAY_LENGTH else b""
-        fields = b"%b: %b\r\n" * len(signed) % tuple(chain.from_iterable(signed))
-        target = request.path + b"?" + request.query if request.query else request.path
-        head = b"%b %b HTTP/1.1\r\n%b%bauthorization: %b\r\n\r\n" % (
-            request.method.encode("ascii"),
-            target,
-            fields,
-            length,
-            authorization,
-        )
-        # A line end within a value would be a header of its own, or a request of its own.
-        lines = len(signed) + 3 + bool(length)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines:
-            raise ValueError("a line end within the head of a request")
-        return head
-
-    def sign(self, request: UpstreamRequest) -> tuple[Headers, bytes]:
-        """The headers that are signed - host, hash and date, then the request's own - and the Authorization value."""
-        date = self._date(request.at)
-        signed: Headers = (
-            (b"host", self._host),
-            (b"x-amz-content-sha256", request.payload_hash.encode("ascii")),
-            (b"x-amz-date", date.encode("ascii")),
-            *request.headers,
-        )
-        method, path, query, payload_hash = request.method, request.path, request.query, request.payload_hash
-        key_id, key = self._access_key_id, self._key_for(date[:8])
-        if request.headers:
-            authorization = sigv4.sign_with_key(method, path, query, signed, payload_hash, key_id, key, date)
-        else:
-            authorization = sigv4.sign_bare(method, path, query, self._host, payload_hash, key_id, key, date)
-        return signed, authorization.encode("ascii")
-
-    def _date(self, at: datetime) -> str:
-        """amz_date, which is the same for a second."""
-        second = int(at.timestamp())
-        if second != self._second:
-            self._second, self._amz_date = second, sigv4.amz_date(at)
-        return self._amz_date
-
-    def _key_for(self, day: str) -> sigv4.SigningKey:
-        key = self._signing_key
-        if key is None or key.date != day:
-            key = self._signing_key = sigv4.signing_key(self._secret, day, self.region, "s3")
-        return key
 
 
 class _Exchange(AbstractAsyncContextManager[UpstreamResponse]):

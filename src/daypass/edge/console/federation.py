@@ -16,10 +16,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from daypass import limits
-from daypass.edge.asgi import Receive, Scope, Send, make_request_id
+from daypass.edge.asgi import Receive, Scope, Send
 from daypass.edge.console import page
 from daypass.edge.whole_body import ClientGone, whole_body
 from daypass.errors import ServiceError
+from daypass.names import make_request_id
 from daypass.service.authorize import Authorizer
 from daypass.service.ports import Entropy
 from daypass.service.sign_in import SignIn, SignInRefused
