@@ -175,6 +175,9 @@ SENSELESS = {
     "an address, said in the context": {"principal": "anonymous", "action": "a:B", "context": {"AWS:SourceIp": "::1"}},
     "one key twice": {"principal": "anonymous", "action": "a:B", "context": {"a:key": "1", "A:Key": "2"}},
     "a resource policy that is none": {"principal": "anonymous", "action": "a:B", "resource_policy": {"Version": "1"}},
+    "an action without its service": {"principal": "anonymous", "action": "GetObject"},
+    "a pattern of actions": {"principal": "anonymous", "checks": [{"action": "a:B"}, {"action": "s3:Get*"}]},
+    "an address that is none": {"principal": "anonymous", "action": "a:B", "source_ip": "10.0.0.300"},
     "too much at once": {"principal": "anonymous", "checks": [{"action": "a:B"}] * 1001},
 }
 

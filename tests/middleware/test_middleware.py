@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 import uvicorn
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
 from daypass.middleware import Authorizer, AuthorizerUnavailable, SigV4Middleware, SigV4WsgiMiddleware
+from daypass.middleware.authorizer import question
 from support.backends import free_port
 from support.server import Daypass, Keys, allow, client, policy, running
 
@@ -119,9 +121,56 @@ def test_who_is_nobody_does_not_come_through(service: str, daypass: Daypass, lis
     assert refused(service, unknown)[:2] == (403, "InvalidClientTokenId")
 
 
-def test_an_authorizer_that_does_not_answer_allows_nothing(tmp_path: Path) -> None:
-    with pytest.raises(AuthorizerUnavailable):
-        Authorizer(f"unix:{tmp_path}/none.sock").ask({})
+def called(app: Any, **environ: Any) -> tuple[int, str]:
+    """What a WSGI application answers to a GET: status and body."""
+    setup_testing_defaults(environ)
+    started: list[str] = []
+    body = b"".join(app(environ, lambda status, _: started.append(status)))
+    return int(started[0].partition(" ")[0]), body.decode()
+
+
+def test_an_authorizer_that_does_not_answer_allows_nothing_and_the_log_says_where(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = Authorizer(f"unix:{tmp_path}/none.sock")
+    app = SigV4WsgiMiddleware(wsgi_service, away, service="reports", rule=lambda *_: ("reports:Read", "*"))
+    status, body = called(app, RAW_URI="/")
+    assert (status, "ServiceUnavailable" in body) == (503, True)
+    assert str(tmp_path) not in body
+    assert f"nobody is let through: the authorizer at {tmp_path}/none.sock did not answer" in caplog.text
+    assert called(app)[0] == 503
+    assert "the WSGI server says neither RAW_URI nor REQUEST_URI" in caplog.text
+
+
+def test_a_rule_that_names_no_action_allows_nothing_and_the_log_says_so(
+    daypass: Daypass, authorizer: Authorizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = SigV4WsgiMiddleware(wsgi_service, authorizer, service="reports", rule=lambda *_: ("Read", "*"))
+    assert called(app, RAW_URI="/")[0] == 503
+    assert "the authorizer answered 400: `Read` is no action; write one, such as s3:GetObject" in caplog.text
+
+
+def test_a_server_that_knows_no_address_of_its_client_says_none() -> None:
+    asked = {
+        name: question(
+            method="GET",
+            target="/",
+            headers=[],
+            payload_sha256="",
+            service="reports",
+            needed=("reports:Read", "*"),
+            source_ip=name,
+            secure=False,
+        )["source_ip"]
+        for name in ("192.0.2.1", "2001:db8::1", "", "testclient", "/run/service.sock")
+    }
+    assert asked == {
+        "192.0.2.1": "192.0.2.1",
+        "2001:db8::1": "2001:db8::1",
+        "": "",
+        "testclient": "",
+        "/run/service.sock": "",
+    }
 
 
 def test_an_authorizer_that_was_given_no_token_is_not_asked(daypass: Daypass, authorizer: Authorizer) -> None:

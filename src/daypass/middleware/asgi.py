@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
 from typing import Any
 
-from daypass.middleware.authorizer import Answer, Authorizer, AuthorizerUnavailable, Rule, question
-from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, UNAVAILABLE, refusal
+from daypass.middleware.authorizer import Answer, Authorizer, Rule, question
+from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, answer_to, refusal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -73,10 +73,7 @@ class SigV4Middleware:
             source_ip=client[0] if client else "",
             secure=scope.get("scheme") == "https",
         )
-        try:
-            return await asyncio.to_thread(self._authorizer.ask, asked)
-        except AuthorizerUnavailable:
-            return UNAVAILABLE
+        return await asyncio.to_thread(answer_to, asked, self._authorizer)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

@@ -6,6 +6,7 @@ Source: docs/authorizer.md for the form of questions and answers.
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import socket
 import ssl
@@ -82,9 +83,11 @@ class Authorizer:
             finally:
                 connection.close()
             if response.status != 200:
-                raise AuthorizerUnavailable(f"the authorizer answered {response.status}")
+                raise AuthorizerUnavailable(f"the authorizer answered {response.status}: {_text(_error(body))}")
             return _answer(json.loads(body))
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            raise AuthorizerUnavailable(f"the authorizer at {self.where} did not answer: {error}") from None
+        except (http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             raise AuthorizerUnavailable(f"the authorizer did not answer: {type(error).__name__}") from None
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -128,9 +131,18 @@ def question(
         },
         "action": needed[0],
         "resource": needed[1],
-        "source_ip": source_ip,
+        "source_ip": source_ip if _is_address(source_ip) else "",
         "secure": secure,
     }
+
+
+def _is_address(text: str) -> bool:
+    """A server that listens on a Unix socket has none to tell, or a name in its place."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _answer(decoded: Mapping[str, Any]) -> Answer:
@@ -146,6 +158,12 @@ def _answer(decoded: Mapping[str, Any]) -> Answer:
         code="" if allowed else "AccessDenied" if error is None else error["code"],
         message="" if allowed else denied["reason"] if error is None and denied is not None else _text(error),
     )
+
+
+def _error(body: bytes) -> Mapping[str, Any] | None:
+    """What a refused question was answered with."""
+    decoded = json.loads(body) if body else None
+    return decoded["error"] if isinstance(decoded, dict) else None
 
 
 def _text(error: Mapping[str, Any] | None) -> str:

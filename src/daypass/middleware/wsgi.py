@@ -14,8 +14,8 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-from daypass.middleware.authorizer import Answer, Authorizer, AuthorizerUnavailable, Rule, question
-from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, UNAVAILABLE, refusal
+from daypass.middleware.authorizer import Answer, Authorizer, Rule, question
+from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, answer_to, refusal, unavailable
 
 Environment = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -37,7 +37,7 @@ class SigV4WsgiMiddleware:
     def __call__(self, environ: Environment, start_response: StartResponse) -> Iterable[bytes]:
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
         if not target.startswith("/"):
-            return _refuse(start_response, UNAVAILABLE)
+            return _refuse(start_response, unavailable("the WSGI server says neither RAW_URI nor REQUEST_URI"))
         needed = self._rule(environ["REQUEST_METHOD"], target.partition("?")[0])
         if needed is None:
             return _refuse(start_response, NOT_FOUND)
@@ -63,10 +63,7 @@ class SigV4WsgiMiddleware:
             source_ip=environ.get("REMOTE_ADDR", ""),
             secure=environ.get("wsgi.url_scheme") == "https",
         )
-        try:
-            return self._authorizer.ask(asked)
-        except AuthorizerUnavailable:
-            return UNAVAILABLE
+        return answer_to(asked, self._authorizer)
 
 
 def _headers(environ: Environment) -> list[tuple[str, str]]:

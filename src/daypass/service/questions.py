@@ -9,6 +9,8 @@ What is answered is service.decisions'.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -85,10 +87,32 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if (self.action is None) == (not self.checks):
             raise QuestionError("ask about `action`, or about several in `checks`")
         if self.action is not None:
-            return (Asked(self.action, self.resource, self.context),)
-        if self.resource != "*" or self.context:
+            asked: tuple[Asked, ...] = (Asked(self.action, self.resource, self.context),)
+        elif self.resource != "*" or self.context:
             raise QuestionError("beside `checks`, `resource` and `context` belong into each of them")
-        return self.checks
+        else:
+            asked = self.checks
+        for one in asked:
+            _check_action(one.action)
+        return asked
+
+
+# One action, not a pattern of several: service prefix and name. (IAM User Guide, "IAM JSON policy elements: Action")
+_ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[^\s*?]+")
+
+
+def _check_action(action: str) -> None:
+    """Raises QuestionError."""
+    if _ACTION.fullmatch(action) is None:
+        raise QuestionError(f"`{action}` is no action; write one, such as s3:GetObject")
+
+
+def _check_address(address: str) -> None:
+    """Raises QuestionError."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise QuestionError(f"`source_ip` is an address; `{address}` is none") from None
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +170,8 @@ def request_of(question: Question, received: datetime) -> RawRequest:
         QuestionError: it is none.
     """
     signed = question.signed_request
+    if question.source_ip:
+        _check_address(question.source_ip)
     target = b"/" if signed is None else signed.target.encode("utf-8")
     path, _, query = target.partition(b"?")
     if not path.startswith(b"/"):
