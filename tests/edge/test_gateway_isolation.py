@@ -416,6 +416,24 @@ def test_only_the_operations_own_headers_come_back(server: Daypass, recorder: Re
     assert answered.headers["x-amz-request-id"] != "the backend's"
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [("404 Not Found", "NoSuchKey"), ("405 Method Not Allowed", "MethodNotAllowed")]
+)
+def test_a_delete_marker_is_told_to_whoever_may_know_of_it(
+    server: Daypass, recorder: RecordingBackend, status: str, code: str
+) -> None:
+    recorder.answer = lambda _: answer(
+        status, error(code), x_amz_delete_marker="true", x_amz_version_id="v1", x_amz_storage_class="COLD"
+    )
+    told = get(server, server.root)
+    assert (told.headers.get("x-amz-delete-marker"), told.headers.get("x-amz-version-id")) == ("true", "v1")
+    assert "x-amz-storage-class" not in told.headers
+    recorder.answer = lambda _: answer("404 Not Found", error("NoSuchKey"), x_amz_delete_marker="true")
+    reader = server.new_user(f"reader-of-{code}", allow("s3:GetObject", "*"))
+    refused = get(server, reader)
+    assert (refused.code, "x-amz-delete-marker" in refused.headers) == ("AccessDenied", False)
+
+
 def test_an_answer_without_a_body_promises_none(server: Daypass, recorder: RecordingBackend) -> None:
     """A 304 with the length of what was not sent would leave the client, and the server, waiting for it."""
     recorder.answer = lambda _: b'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\nContent-Length: 1000\r\n\r\n'
@@ -461,6 +479,7 @@ def test_a_backend_that_refuses_the_gateway_is_not_the_clients_fault(
         ("404 Not Found", "NoSuchVersion"),
         ("412 Precondition Failed", "PreconditionFailed"),
         ("416 Range Not Satisfiable", "InvalidRange"),
+        ("416 Requested Range Not Satisfiable", "InvalidPartNumber"),
         ("405 Method Not Allowed", "MethodNotAllowed"),
         ("503 Slow Down", "SlowDown"),
     ],

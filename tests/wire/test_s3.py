@@ -210,6 +210,14 @@ def test_headers_of_no_account_are_dropped() -> None:
     assert dict(read("GET", "/bucket/key", headers).headers) == {}
 
 
+def test_a_range_of_an_object_that_may_have_changed_is_the_whole_of_it() -> None:
+    headers = {"If-Range": '"e"', "Range": "bytes=1-", "If-None-Match": '"f"'}
+    for method in ("GET", "HEAD"):
+        assert dict(read(method, "/bucket/key", headers).headers) == {"if-none-match": '"f"'}
+        assert dict(read(method, "/bucket/key?versionId=3", headers).headers) == {"if-none-match": '"f"'}
+    assert refusal("PUT", "/bucket/key", {"If-Range": '"e"'}) == ("NotImplemented", 501)
+
+
 def test_what_the_java_sdk_sends_with_every_get_is_taken_and_asks_for_nothing() -> None:
     headers = {"x-amz-te": "append-md5", "x-amz-checksum-crc32": "AAAAAA==", "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
     assert dict(read("GET", "/bucket/key", headers).headers) == {}

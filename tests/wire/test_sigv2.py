@@ -90,7 +90,16 @@ def test_a_header_that_is_not_what_the_url_says_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "added", [b"&tagging", b"&acl", b"&list-type=2", b"&prefix=a", b"&X-Amz-Algorithm", b"&uploads"]
+    "added",
+    [
+        b"&tagging",
+        b"&acl",
+        b"&list-type=2",
+        b"&prefix=a",
+        b"&X-Amz-Algorithm",
+        b"&uploads",
+        b"&x-amz-meta-%E2%82%AC=1",
+    ],
 )
 def test_a_parameter_that_version_2_leaves_unsigned_or_we_do_not_serve_is_no_part_of_it(added: bytes) -> None:
     request = signed()

@@ -35,6 +35,10 @@ from daypass.wire.s3_errors import s3_error
 
 _log: Final = logging.getLogger("daypass")
 
+# What a delete marker is answered with, and the headers that say that there is one. (S3 User Guide, "Working with
+# delete markers")
+_OF_A_DELETE_MARKER: Final = frozenset({"MethodNotAllowed", "NoSuchKey"})
+_DELETE_MARKER: Final = frozenset({b"x-amz-delete-marker", b"x-amz-version-id"})
 _SUCCESSES: Final = frozenset({200, 202, 204, 206, 304})  # 202: a restore that has begun
 
 
@@ -82,7 +86,11 @@ class Forwarder:
     ) -> None:
         call = exchange.call
         if response.status not in _SUCCESSES:
-            raise await self._backend_error(exchange, response)
+            error = await self._backend_error(exchange, response)
+            if error.code in _OF_A_DELETE_MARKER:
+                shown = shown_headers(call.operation, response.headers)
+                client.also_said = (*client.also_said, *[header for header in shown if header[0] in _DELETE_MARKER])
+            raise error
         if body is not None and not body.complete:
             # A success before all was sent and proven is none: nobody knows what it stored.
             _log.error("the S3 backend answered %d before it had the whole body", response.status)

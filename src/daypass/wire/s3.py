@@ -99,6 +99,11 @@ _NARROWING: Final = frozenset(
     }
 )
 
+# A browser that goes on with a download sends both. No operation of S3's has If-Range, so whether the range is still of
+# the same object would not be looked at: the whole object is. (RFC 9110, 14.2: a server may ignore Range)
+_IF_RANGE: Final = "if-range"
+_RANGE: Final = "range"
+
 _NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
 # What is kept of lists of names is bounded in number and in size: anyone can send lists.
 _LISTS_CACHED: Final = 256
@@ -357,7 +362,7 @@ def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dic
                 checksums.read_checksums({name: value}).verify({})
                 continue
             if not name.startswith("x-amz-"):
-                if name in _NARROWING:
+                if name in _NARROWING and not (name == _IF_RANGE and _RANGE in route.headers):
                     raise header_not_implemented(name)
                 continue
             if (name, value) == _API_VERSION:
@@ -366,6 +371,8 @@ def _own_headers(route: _Route, sent: Mapping[str, str], twice: set[str]) -> dic
                 raise header_not_implemented(name)
         if name in twice:
             raise s3_error("InvalidArgument", "a header is given twice", ArgumentName=name)
+        if name == _RANGE and _IF_RANGE in sent:
+            continue
         own[name] = _checked(name, value)
     return own
 

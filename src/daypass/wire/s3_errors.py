@@ -57,6 +57,10 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
         "InvalidBucketState": (409, "The request is not valid with the current state of the bucket."),
         "InvalidChunkSizeError": (400, "Only the last chunk is allowed to have a size less than 8192 bytes"),
         "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
+        "InvalidEncryptionAlgorithmError": (
+            400,
+            "The encryption request you specified is not valid. The valid value is AES256.",
+        ),
         "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
         "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
         "InvalidPart": (
@@ -64,6 +68,7 @@ _CODES: Final[Mapping[str, tuple[int, str | None]]] = MappingProxyType(
             "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
             "specified entity tag may not match the part's entity tag.",
         ),
+        "InvalidPartNumber": (416, "The requested partnumber is not satisfiable"),
         "InvalidPartOrder": (
             400,
             "The list of parts was not in ascending order. Parts must be ordered by part number.",

@@ -100,7 +100,8 @@ def _parameters(query: bytes) -> dict[str, str]:
         if name in found:
             raise s3_error("InvalidArgument", "a query parameter is given twice", ArgumentName=name)
         lower = name.lower()
-        signed = name in _OWN or name in _SIGNED_PARAMETERS or lower in _SIGNED_HEADERS or lower.startswith("x-amz-")
+        is_header = lower in _SIGNED_HEADERS or (lower.startswith("x-amz-") and name.isascii())
+        signed = name in _OWN or name in _SIGNED_PARAMETERS or is_header
         if not signed:
             raise s3_error(
                 "InvalidRequest", "Signature Version 2 does not sign this query parameter", ArgumentName=name
