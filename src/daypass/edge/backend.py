@@ -24,11 +24,10 @@ from daypass.service.s3_buckets import OutcomeUnknown
 from daypass.wire import s3_xml
 from daypass.wire.http import Headers
 from daypass.wire.model import Operation
+from daypass.wire.payload import EMPTY_HASH
 from daypass.wire.s3 import S3Call, encode_query
 from daypass.wire.s3_address import encode_path
 from daypass.wire.s3_errors import s3_error
-
-EMPTY_HASH: Final = sha256(b"").hexdigest()
 
 _log: Final = logging.getLogger("daypass")
 

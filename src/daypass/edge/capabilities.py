@@ -16,13 +16,14 @@ from typing import Final
 
 from daypass import limits
 from daypass.edge import relay
-from daypass.edge.backend import EMPTY_HASH, error_from, unavailable
+from daypass.edge.backend import error_from, unavailable
 from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest
 from daypass.service.s3 import S3Access
 from daypass.service.s3_catalog import ROWS
 from daypass.service.s3_checks import S3Exchange
 from daypass.wire import model
 from daypass.wire.model import Operation
+from daypass.wire.payload import EMPTY_HASH
 from daypass.wire.s3 import encode_query
 from daypass.wire.s3_address import encode_path
 from daypass.wire.s3_errors import not_implemented, s3_error

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from daypass import limits
 from daypass.edge import relay
 from daypass.edge.arrival import Form
-from daypass.edge.backend import EMPTY_HASH, error_of, shown_headers, unavailable
+from daypass.edge.backend import error_of, shown_headers, unavailable
 from daypass.edge.body import ObjectBody
 from daypass.edge.client import Client, ClientGone, request_ids
 from daypass.edge.upstream import Upstream, UpstreamFailure, UpstreamRequest, UpstreamResponse
@@ -29,6 +29,7 @@ from daypass.service.s3_catalog import Answer, Body
 from daypass.service.s3_checks import S3Exchange, forwarded, forwarded_document
 from daypass.wire.chunk_writer import MODE, ChunkWriter
 from daypass.wire.http import Headers
+from daypass.wire.payload import EMPTY_HASH
 from daypass.wire.s3 import S3Call, encode_query
 from daypass.wire.s3_address import encode_path
 from daypass.wire.s3_errors import s3_error

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from daypass.edge.backend import EMPTY_HASH
 from daypass.edge.backends import Backends
 from daypass.edge.route import TO_THE_GATEWAY, Resigned, Route
 from daypass.edge.upstream import UpstreamRequest
@@ -39,7 +38,7 @@ from daypass.service.s3_checks import (
 from daypass.service.s3_public import policy_in_force
 from daypass.wire import sigv4
 from daypass.wire.http import RawRequest
-from daypass.wire.payload import BodyMode, Payload, read_payload
+from daypass.wire.payload import EMPTY_HASH, BodyMode, Payload, read_payload
 from daypass.wire.s3 import S3Call, encode_query, read_call
 from daypass.wire.s3_address import Addressing, encode_path
 from daypass.wire.sigv4 import Claim, SignatureFault
@@ -48,6 +47,8 @@ _Asked = tuple[Claim | None, Payload, S3Call]
 
 # The operations that carry objects, or are as frequent. All others are the gateway's.
 DIRECT: Final = frozenset({"DeleteObject", "GetObject", "HeadObject", "PutObject", "UploadPart"})
+_ALLOWED: Final = Outcome.ALLOWED
+_STREAM: Final = Body.STREAM
 _READS: Final = frozenset({"GetObject", "HeadObject"})
 
 # What a proxy passes on by itself and no backend reads as a command. Host, date, hash, authorization and the session
@@ -166,14 +167,14 @@ class Front:
         records = []
         for check in required:
             _, decision = decide_check(caller, check, common, policies, bucket.account_id)
-            if decision.outcome is not Outcome.ALLOWED:
+            if decision.outcome is not _ALLOWED:
                 return TO_THE_GATEWAY
             records.append(audit_record(exchange, check, decision))
         if call.operation.name in _READS:
             # A missing key is answered 404 by the backend, to whoever asks. Who could not have listed it gets S3's 403
             # from the gateway.
             _, decision = decide_check(caller, listing_check(exchange), common, policies, bucket.account_id)
-            if decision.outcome is not Outcome.ALLOWED:
+            if decision.outcome is not _ALLOWED:
                 return TO_THE_GATEWAY
         enforce(exchange)
         resigned = self._resigned(exchange, payload)
@@ -190,7 +191,7 @@ class Front:
             path=encode_path(call.bucket, call.key),
             query=encode_query(query),
             headers=tuple([(name.encode("ascii"), value.encode("ascii")) for name, value in headers]),
-            payload_hash=payload.declared if exchange.row.body is Body.STREAM else EMPTY_HASH,
+            payload_hash=payload.declared if exchange.row.body is _STREAM else EMPTY_HASH,
             content_length=None,
             at=request.received,
         )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from daypass import limits
 from daypass.edge.arrival import arrive, arrive_plainly
-from daypass.edge.backend import EMPTY_HASH, BackendBuckets
+from daypass.edge.backend import BackendBuckets
 from daypass.edge.backends import Backends
 from daypass.edge.body import object_body
 from daypass.edge.capabilities import Capabilities
@@ -50,7 +50,7 @@ from daypass.wire import s3_xml
 from daypass.wire.checksums import CONTENT_MD5, TRAILER, Checksums, read_checksums
 from daypass.wire.chunked import ChunkSignatures
 from daypass.wire.http import Headers, RawRequest, RawResponse
-from daypass.wire.payload import BodyMode, Payload, body_length, read_payload
+from daypass.wire.payload import EMPTY_HASH, BodyMode, Payload, body_length, read_payload
 from daypass.wire.s3 import S3Call, read_call
 from daypass.wire.s3_address import PATH_STYLE, Addressing, read_address
 from daypass.wire.s3_errors import not_implemented, s3_error

@@ -221,8 +221,8 @@ def _source_object_context(exchange: S3Exchange, source: CopySource) -> dict[str
 def _signature_context(exchange: S3Exchange) -> dict[str, ContextValue]:
     """s3:authType and its like. An anonymous request has none of them but the hash it declares."""
     claim = exchange.claim
-    declared = exchange.request.header(b"x-amz-content-sha256")
     if claim is None:
+        declared = exchange.request.header(b"x-amz-content-sha256")
         return {} if declared is None else {"s3:x-amz-content-sha256": declared}
     context: dict[str, ContextValue] = {
         "s3:signatureversion": claim.algorithm,

@@ -9,6 +9,7 @@ x-amz-content-sha256; "… using query parameters" for UNSIGNED-PAYLOAD.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import Enum
 from typing import Final, NamedTuple
@@ -20,10 +21,12 @@ from daypass.wire.sigv4 import UNSIGNED_PAYLOAD, Claim
 
 DECODED_LENGTH: Final = "x-amz-decoded-content-length"
 
+EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
+
 _DECODED_LENGTH: Final = DECODED_LENGTH.encode("ascii")
 _TRAILER: Final = TRAILER.encode("ascii")
 
-_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_NUMBER: Final = re.compile(rb"[0-9]{1,19}")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -61,16 +64,17 @@ def read_payload(request: RawRequest, claim: Claim | None) -> Payload:
     """
     declared = request.header(b"x-amz-content-sha256") if claim is None else claim.declared_payload_hash
     mode = _mode(UNSIGNED_PAYLOAD if declared is None else declared)
-    trailer = request.named.get(_TRAILER)
+    named = request.named
+    trailer = named.get(_TRAILER)
     if mode is BodyMode.HASHED or mode is BodyMode.UNSIGNED:
         # A body that says it is in chunks, in a mode that would store the frames as data.
-        if b"aws-chunked" in request.named.get(b"content-encoding", b"").lower():
+        if b"aws-chunked" in named.get(b"content-encoding", b"").lower():
             raise s3_error("InvalidRequest", "The aws-chunked encoding needs a STREAMING-… x-amz-content-sha256")
         if trailer is not None:
             raise s3_error("InvalidRequest", "x-amz-trailer needs a STREAMING-…-TRAILER x-amz-content-sha256")
         length = body_length(request)
-        said = request.header(_DECODED_LENGTH)
-        if said is not None and said != str(length):
+        said = named.get(_DECODED_LENGTH)
+        if said is not None and said.decode("latin-1") != str(length):
             raise s3_error("InvalidRequest", "x-amz-decoded-content-length is not the body's length")
         return Payload(mode, declared or UNSIGNED_PAYLOAD, length)
     if claim is not None and claim.location != "header":
@@ -84,14 +88,14 @@ def read_payload(request: RawRequest, claim: Claim | None) -> Payload:
         )
     if trailer is not None and mode is BodyMode.SIGNED_CHUNKS:
         raise s3_error("InvalidRequest", "x-amz-trailer needs a STREAMING-…-TRAILER x-amz-content-sha256")
-    decoded = request.header_values(_DECODED_LENGTH)
+    decoded = [value for name, value in request.headers if name == _DECODED_LENGTH]
     if len(decoded) != 1 or _NUMBER.fullmatch(decoded[0]) is None:
         raise s3_error("MissingContentLength", "You must provide a valid x-amz-decoded-content-length HTTP header.")
     return Payload(mode, declared or UNSIGNED_PAYLOAD, int(decoded[0]))
 
 
 def _mode(declared: str) -> BodyMode:
-    if _SHA256.fullmatch(declared):
+    if declared == EMPTY_HASH or _SHA256.fullmatch(declared):
         return BodyMode.HASHED
     for mode in BodyMode:
         if declared == mode.value and mode is not BodyMode.HASHED:
@@ -108,9 +112,10 @@ def _mode(declared: str) -> BodyMode:
 
 def body_length(request: RawRequest) -> int | None:
     """Of the request's body; None if it is not said. The server has checked that what is said holds."""
-    if b"transfer-encoding" in request.named:
+    named = request.named
+    if b"transfer-encoding" in named:
         return None
-    text = request.header(b"content-length")
+    text = named.get(b"content-length")
     if text is None:
         return 0
     return int(text) if _NUMBER.fullmatch(text) else None

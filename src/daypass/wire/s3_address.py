@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -19,7 +20,6 @@ from daypass import limits
 from daypass.wire.s3_errors import not_implemented, s3_error
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_FORBIDDEN: Final = re.compile("[\0\r\n]")
 # A `.` or `..` between two slashes or at an end.
 _DOT_SEGMENT: Final = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
 # What is encoded as itself, all of it. Possessive, so that what does not match is known in linear time.
@@ -29,6 +29,7 @@ _PORT: Final = re.compile(r":[0-9]*\Z", re.ASCII)
 # S3 User Guide, "General purpose bucket naming rules".
 _BUCKET_NAME: Final = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BUCKET_NAME_SUFFIXES: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_BUCKET_NAME_LENGTH: Final = 63
 _IPV4: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 
 
@@ -109,11 +110,15 @@ def read_key(key: str, bucket: str, addressing: Addressing = PATH_STYLE) -> str:
         raise s3_error("KeyTooLongError", Size=str(size), MaxSizeAllowed=str(limits.OBJECT_KEY_BYTES))
     # AWS keeps such keys as they are. Many stores resolve them, and then the key that a policy allowed is not
     # the object that is reached. (SeaweedFS CVE-2026-54917, MinIO CVE-2022-35919, s3proxy CVE-2025-24961)
-    if _DOT_SEGMENT.search(key) and not addressing.keeps_dots(bucket):
+    if "." in key and _DOT_SEGMENT.search(key) and not addressing.keeps_dots(bucket):
         raise s3_error("InvalidURI", "a key with a `.` or `..` segment is not served")
-    if _FORBIDDEN.search(key):
+    if _has_forbidden(key):
         raise s3_error("InvalidURI")
     return key
+
+
+def _has_forbidden(text: str) -> bool:
+    return "\0" in text or "\r" in text or "\n" in text
 
 
 def read_copy_source(header: str, addressing: Addressing = PATH_STYLE) -> CopySource:
@@ -143,6 +148,11 @@ def _bad_source(header: str) -> Exception:
 
 def is_bucket_name(name: str) -> bool:
     """Whether S3 would let a general purpose bucket be created under that name."""
+    return len(name) <= _BUCKET_NAME_LENGTH and _is_bucket_name(name)
+
+
+@lru_cache(limits.IDENTITIES_CACHED)
+def _is_bucket_name(name: str) -> bool:
     return (
         _BUCKET_NAME.fullmatch(name) is not None
         and ".." not in name
@@ -167,7 +177,7 @@ def decoded(raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise s3_error("InvalidURI") from None
-    if _FORBIDDEN.search(text):
+    if _has_forbidden(text):
         raise s3_error("InvalidURI")
     return text
 
