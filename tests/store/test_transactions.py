@@ -7,7 +7,7 @@ import gc
 import sqlite3
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
 
 from daypass import limits
 from daypass.errors import ServiceError
@@ -153,3 +153,30 @@ async def test_an_id_that_was_ever_given_is_not_given_again(engine: SqliteEngine
         assert len(ids) == 5
         assert entropy.asked > 5  # it was given a used one, and asked again
         await directory.close()
+
+
+async def test_a_change_of_another_process_is_seen_at_once_and_its_absence_without_reading_the_log(
+    engine: SqliteEngine,
+) -> None:
+    async with engine.open() as here, engine.open() as there:
+        sequence, _ = await here.directory.changes_since(None)
+        for number in range(3):
+            assert await here.directory.changes_since(sequence) == (sequence, [])
+            reads = _statements(here.directory)
+            assert await here.directory.changes_since(sequence) == (sequence, [])
+            assert reads == []
+            await there.directory.create_bucket(f"photos-{number}", ACCOUNT, "us-east-1", NOW)
+            before, sequence = sequence, sequence + 1
+            changed = [(Topic.BUCKET, f"photos-{number}")]
+            assert await here.directory.changes_since(before) == (sequence, changed)
+
+
+def _statements(directory: SqlDirectory) -> list[str]:
+    """What is sent to the database from now on."""
+    sent: list[str] = []
+    event.listen(
+        directory._engine.sync_engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *_: sent.append(statement),
+    )
+    return sent

@@ -3,12 +3,13 @@
 Write-ahead log, so readers never wait; a writer takes the write lock at BEGIN, so what it read is still true when it
 commits; every commit reaches the disk (synchronous=FULL), so an answered change survives a power cut.
 
-Source: sqlite.org, "Write-Ahead Logging", "PRAGMA synchronous", "Transactions"; SQLAlchemy, "SQLite", on giving
-BEGIN to the application.
+Source: sqlite.org, "Write-Ahead Logging", "PRAGMA synchronous", "PRAGMA data_version", "Transactions"; SQLAlchemy,
+"SQLite", on giving BEGIN to the application.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,38 @@ def sync_engine(path: Path) -> Engine:
     engine = create_engine(_url("sqlite", path), hide_parameters=True)
     _prepare(engine)
     return engine
+
+
+class Commits:
+    """Whether anything was committed, by any connection of any process, since it was last asked.
+
+    Asked on the thread of the event loop: SQLite looks into memory that all connections share, and reads no file.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._file = engine.url.database
+        self._connection: sqlite3.Connection | None = None
+        self._opened = 0
+
+    def version(self) -> tuple[int, int] | None:
+        """What is another with each commit; None if it cannot be told."""
+        try:
+            if self._connection is None:
+                self._opened += 1  # numbers of two connections have nothing in common
+                self._connection = sqlite3.connect(
+                    f"{self._file}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+                )
+            # All rows, so that no statement stays open: it would keep the log from being folded into the file.
+            [(version,)] = self._connection.execute("PRAGMA data_version").fetchall()
+        except sqlite3.Error:
+            self.close()
+            return None
+        return self._opened, int(version)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _url(driver: str, path: Path) -> URL:

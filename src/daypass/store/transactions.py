@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from daypass import limits
 from daypass.errors import service_unavailable
 from daypass.service.ports import Entropy
-from daypass.store.sqlite import WRITES
+from daypass.store.sqlite import WRITES, Commits
 from daypass.store.tables import Topic, changes
 from daypass.token import KeyRing
 
@@ -49,11 +49,14 @@ class Transactions:
         self._key_ring = key_ring
         self._entropy = entropy
         self._listeners: list[Listener] = []
+        self._commits = Commits(engine)
+        self._read_at: tuple[tuple[int, int], int] | None = None  # the version of the store, and the latest change then
         # Writers of this process wait for each other here, and for other processes' in SQLite's busy timeout.
         self._one_writer = asyncio.Lock()
 
     async def close(self) -> None:
         """Close every connection."""
+        self._commits.close()
         await self._engine.dispose()
 
     def subscribe(self, listener: Listener) -> None:
@@ -104,6 +107,16 @@ class Transactions:
 
         None instead of a list: the log does not tell what changed since, so anything may have.
         """
+        version = self._commits.version()  # before the log is read: what is committed meanwhile is another version
+        if version is not None and sequence is not None and self._read_at == (version, sequence):
+            return sequence, []
+        self._read_at = None
+        latest, found = await self._read_changes(sequence)
+        if version is not None:
+            self._read_at = version, latest
+        return latest, found
+
+    async def _read_changes(self, sequence: int | None) -> tuple[int, list[Change] | None]:
         async with self.read() as connection:
             if sequence is not None:
                 rows = (
