@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -15,9 +16,10 @@ import uvicorn
 from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
-from daypass.middleware import Authorizer, AuthorizerUnavailable, SigV4Middleware, SigV4WsgiMiddleware
+from daypass.middleware import Authorizer, AuthorizerUnavailable, Rule, SigV4Middleware, SigV4WsgiMiddleware
 from daypass.middleware.authorizer import question
 from support.backends import free_port
+from support.plain_http import fetch
 from support.server import Daypass, Keys, allow, client, policy, running
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
@@ -57,10 +59,10 @@ def daypass(tmp_path_factory: pytest.TempPathFactory, authorizer: Authorizer) ->
         yield server
 
 
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def service(request: pytest.FixtureRequest, authorizer: Authorizer) -> Iterator[str]:
-    """The URL of a service behind the middleware."""
-    if request.param == "wsgi":
+@contextmanager
+def serving(kind: str, authorizer: Authorizer, rule: Rule) -> Iterator[str]:
+    """The URL of a service behind the middleware. kind: asgi, wsgi."""
+    if kind == "wsgi":
         wsgi = make_server("127.0.0.1", 0, SigV4WsgiMiddleware(wsgi_service, authorizer, service="dynamodb", rule=rule))
         thread = threading.Thread(target=wsgi.serve_forever)
         thread.start()
@@ -79,6 +81,15 @@ def service(request: pytest.FixtureRequest, authorizer: Authorizer) -> Iterator[
     yield f"http://127.0.0.1:{port}"
     asgi.should_exit = True
     thread.join()
+
+
+KINDS = ("asgi", "wsgi")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def service(request: pytest.FixtureRequest, authorizer: Authorizer) -> Iterator[str]:
+    with serving(request.param, authorizer, rule) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +130,29 @@ def test_who_is_nobody_does_not_come_through(service: str, daypass: Daypass, lis
     assert refused(service, wrong)[:2] == (403, "SignatureDoesNotMatch")
     unknown = Keys("AKIAIOSFODNN7EXAMPLE", "wrong" * 8)
     assert refused(service, unknown)[:2] == (403, "InvalidClientTokenId")
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ("/secret", "/secret"),
+        ("/%73ecret", "/secret"),
+        ("/a%2Fb%20%C3%BC", "/a/b ü"),
+        ("/a%252Fb", "/a%2Fb"),
+        ("/+", "/+"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rule_gets_the_path_that_the_service_gets(kind: str, sent: str, named: str) -> None:
+    """Or a Deny would name one of the ways in which a client can write a path, and the service would serve all."""
+    seen: list[str] = []
+
+    def nothing(_: str, path: str) -> None:
+        seen.append(path)
+
+    with serving(kind, Authorizer("unix:/nowhere"), nothing) as url:
+        assert fetch("GET", url + sent).status == 404
+    assert seen == [named]
 
 
 def called(app: Any, **environ: Any) -> tuple[int, str]:

@@ -39,8 +39,7 @@ class SigV4Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
-        needed = self._rule(scope["method"], path)
+        needed = self._rule(scope["method"], scope["path"])
         if needed is None:
             await _refuse(send, NOT_FOUND)
             return
@@ -48,7 +47,7 @@ class SigV4Middleware:
         if body is None:
             await _refuse(send, TOO_LARGE)
             return
-        answer = await self._ask(scope, path, needed, body)
+        answer = await self._ask(scope, needed, body)
         if not answer.allowed:
             await _refuse(send, answer)
             return
@@ -60,7 +59,8 @@ class SigV4Middleware:
 
         await self._app(scope, again, send)
 
-    async def _ask(self, scope: Scope, path: str, needed: tuple[str, str], body: bytes) -> Answer:
+    async def _ask(self, scope: Scope, needed: tuple[str, str], body: bytes) -> Answer:
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
         query = scope.get("query_string", b"").decode("latin-1")
         client = scope.get("client")
         asked = question(

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-# (method, path as it was sent, without its query) → (action, resource ARN); None: the service has nothing there.
+# (method, path) → (action, resource ARN); None: the service has nothing there. The path is the one that the service
+# gets, decoded once, without its query: as it was sent it can name one thing in many ways, and a Deny names one.
 Rule = Callable[[str, str], tuple[str, str] | None]
 
 ANSWER_SECONDS: Final = 5  # the authorizer answers from memory; one that does not is down

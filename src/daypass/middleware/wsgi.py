@@ -38,7 +38,7 @@ class SigV4WsgiMiddleware:
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
         if not target.startswith("/"):
             return _refuse(start_response, unavailable("the WSGI server says neither RAW_URI nor REQUEST_URI"))
-        needed = self._rule(environ["REQUEST_METHOD"], target.partition("?")[0])
+        needed = self._rule(environ["REQUEST_METHOD"], _path(environ))
         if needed is None:
             return _refuse(start_response, NOT_FOUND)
         length = environ.get("CONTENT_LENGTH") or "0"
@@ -64,6 +64,12 @@ class SigV4WsgiMiddleware:
             secure=environ.get("wsgi.url_scheme") == "https",
         )
         return answer_to(asked, self._authorizer)
+
+
+def _path(environ: Environment) -> str:
+    """As the service gets it: decoded, and in the letters of WSGI, each of which is a byte."""
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _headers(environ: Environment) -> list[tuple[str, str]]:
