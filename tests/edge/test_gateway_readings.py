@@ -15,9 +15,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from support.api import allow
 from support.raw_s3 import presigned
 from support.recording_backend import DONE, Recorded
-from support.s3_in_process import BUCKET, URL, S3InProcess, s3_in_process
+from support.s3_in_process import BUCKET, URL, S3InProcess, keys_of, s3_in_process
 from support.server import REGION
 
 PARTS = b"<ListPartsResult><Bucket>b</Bucket></ListPartsResult>"
@@ -55,6 +56,25 @@ def test_a_deletion_of_an_empty_version_deletes_nothing(gateway: S3InProcess) ->
     answer = gateway.signed("POST", f"/{BUCKET}?delete", {"content-md5": digest}, document)
     assert (answer.status, answer.text("Code")) == (200, "InvalidArgument")
     assert gateway.completed == []
+
+
+def test_a_deny_holds_for_a_key_that_the_backend_may_take_for_the_denied_one(gateway: S3InProcess) -> None:
+    """Some stores join slashes, and drop the first."""
+    denied = {"Effect": "Deny", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/private/*"}
+    user = keys_of(gateway.daypass.user("slashes", allow("s3:*"), {"Version": "2012-10-17", "Statement": denied}))
+    for key in ("/private/k", "//private/k", "private//k", "%2Fprivate/k", "/private//k"):
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            assert gateway.signed(method, f"/{BUCKET}/{key}", keys=user).status == 403
+        copied = gateway.signed("PUT", f"/{BUCKET}/copy", {"x-amz-copy-source": f"{BUCKET}/{key}"}, keys=user)
+        assert copied.fault[:2] == (403, "AccessDenied")
+        document = f"<Delete><Object><Key>{key.replace('%2F', '/')}</Key></Object></Delete>".encode()
+        digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
+        answer = gateway.signed("POST", f"/{BUCKET}?delete", {"content-md5": digest}, document, keys=user)
+        assert answer.text("Code") == "AccessDenied"
+    assert gateway.signed("DELETE", f"/{BUCKET}//", keys=gateway.root).fault[:2] == (400, "InvalidURI")
+    assert gateway.completed == []
+    assert gateway.signed("PUT", f"/{BUCKET}//public//k", keys=user).status == 200
+    assert gateway.completed[0].target == f"/{BUCKET}//public//k"
 
 
 def test_a_write_that_a_policy_makes_conditional_has_a_condition_that_can_fail(gateway: S3InProcess) -> None:

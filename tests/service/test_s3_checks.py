@@ -83,11 +83,11 @@ def test_a_call_asks_for_each_permission_it_needs(
 def test_a_copy_asks_for_its_source_by_itself() -> None:
     copy = exchange("PUT", "/bucket/k", {"x-amz-copy-source": "other/a%20b"})
     assert copy.source is not None
-    check = s3_checks.source_check(copy, copy.source)
+    (check,) = s3_checks.source_checks(copy, copy.source)
     assert (check.action, check.resource) == ("s3:GetObject", "arn:aws:s3:::other/a b")
     versioned = exchange("PUT", "/bucket/k", {"x-amz-copy-source": "other/k?versionId=3"})
     assert versioned.source is not None
-    check = s3_checks.source_check(versioned, versioned.source)
+    (check,) = s3_checks.source_checks(versioned, versioned.source)
     assert (check.action, check.context["s3:versionid"]) == ("s3:GetObjectVersion", "3")
 
 
@@ -199,6 +199,29 @@ def test_the_headers_of_an_upload_are_condition_keys() -> None:
         "s3:signatureversion": "AWS4-HMAC-SHA256",
         "s3:x-amz-content-sha256": UNSIGNED_PAYLOAD,
     }
+
+
+def test_a_key_that_some_stores_take_for_another_must_be_allowed_as_both() -> None:
+    """versitygw on files joins slashes: a Deny of `private/*` would be none of `/private/k` there."""
+    assert asked("GET", "/bucket//private///k/") == [
+        ("s3:GetObject", "arn:aws:s3:::bucket//private///k/"),
+        ("s3:GetObject", "arn:aws:s3:::bucket/private/k/"),
+    ]
+    assert asked("GET", "/bucket/private/k/") == [("s3:GetObject", "arn:aws:s3:::bucket/private/k/")]
+    copy = exchange("PUT", "/bucket/a//b", {"x-amz-copy-source": "other//c"})
+    assert copy.source is not None
+    assert [check.resource for check in s3_checks.source_checks(copy, copy.source)] == [
+        "arn:aws:s3:::other//c",
+        "arn:aws:s3:::other/c",
+    ]
+    assert [check.resource for check in s3_checks.tag_reading_checks(copy, copy.source)] == [
+        "arn:aws:s3:::other//c",
+        "arn:aws:s3:::other/c",
+    ]
+    assert [check.resource for check in s3_checks.tag_writing_checks(copy)] == [
+        "arn:aws:s3:::bucket/a//b",
+        "arn:aws:s3:::bucket/a/b",
+    ]
 
 
 COPY = {"x-amz-copy-source": "bucket/other"}

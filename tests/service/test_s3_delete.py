@@ -4,7 +4,7 @@ import pytest
 
 from daypass.service import s3_delete
 from daypass.service.s3_delete import Deletion
-from daypass.wire.s3_address import PATH_STYLE
+from daypass.wire.s3_address import PATH_STYLE, Addressing
 from support.s3_exchanges import exchange
 
 
@@ -29,10 +29,19 @@ def test_each_object_needs_the_permission_for_what_is_done_to_it() -> None:
         "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>3</VersionId></Object>"
         "<Object><Key>c</Key><ETag>e</ETag></Object></Delete>"
     )
-    assert [check.action for check in s3_delete.checks(asked, plain)] == [
+    assert [check.action for check in s3_delete.checks(asked, plain, PATH_STYLE)] == [
         "s3:DeleteObject",
         "s3:BypassGovernanceRetention",
     ]
-    assert s3_delete.checks(asked, version)[0].action == "s3:DeleteObjectVersion"
-    assert s3_delete.checks(asked, version)[0].context["s3:versionid"] == "3"
-    assert "s3:GetObject" in [check.action for check in s3_delete.checks(asked, matched)]
+    assert s3_delete.checks(asked, version, PATH_STYLE)[0].action == "s3:DeleteObjectVersion"
+    assert s3_delete.checks(asked, version, PATH_STYLE)[0].context["s3:versionid"] == "3"
+    assert "s3:GetObject" in [check.action for check in s3_delete.checks(asked, matched, PATH_STYLE)]
+
+
+def test_a_key_that_some_stores_take_for_another_must_be_allowed_as_both() -> None:
+    asked = exchange("POST", "/bucket?delete")
+    (deletion,) = read("<Delete><Object><Key>/a//b</Key></Object></Delete>")
+    both = ["arn:aws:s3:::bucket//a//b", "arn:aws:s3:::bucket/a/b"]
+    assert [check.resource for check in s3_delete.checks(asked, deletion, PATH_STYLE)] == both
+    literal = Addressing(keeps_dots=lambda _: True)
+    assert [check.resource for check in s3_delete.checks(asked, deletion, literal)] == both[:1]

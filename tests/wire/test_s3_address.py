@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from daypass.errors import ServiceError
 from daypass.wire.s3_address import (
+    PATH_STYLE,
     Addressing,
     CopySource,
     bucket_of_host,
     encode_path,
     is_bucket_name,
+    merged_key,
     read_address,
     read_copy_source,
 )
@@ -172,6 +174,30 @@ def test_a_dot_segment_is_kept_only_where_the_backend_keeps_it(key: str) -> None
 
 
 # ---- copy sources ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "merged"),
+    [
+        ("a/b/c/", None),
+        ("a//b", "a/b"),
+        ("a///b//", "a/b/"),
+        ("/a", "a"),
+        ("//a//b", "a/b"),
+    ],
+)
+def test_a_key_is_read_in_the_other_way_too_unless_the_backend_keeps_it(key: str, merged: str | None) -> None:
+    assert merged_key(key, "bucket", PATH_STYLE) == merged
+    assert merged_key(key, "bucket", LITERAL) is None
+    assert read_copy_source(f"bucket/{key}").merged_key == merged
+
+
+def test_a_key_of_nothing_but_slashes_could_be_the_bucket() -> None:
+    for path in (b"/bucket//", b"/bucket/%2F", b"/bucket///"):
+        with pytest.raises(ServiceError) as refused:
+            path_style(path)
+        assert refused.value.code == "InvalidURI"
+    assert read_address("h", b"/bucket//", LITERAL) == ("bucket", "/")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def delete_objects(
     failures: list[Failure] = []
     for n, deletion in enumerate(wanted.deletions, 1):
         failure = s3_delete.unservable(deletion, exchange.bucket_name, addressing)
-        failure = failure or await _refused(exchange, access, deletion)
+        failure = failure or await _refused(exchange, access, deletion, addressing)
         if failure is None:
             allowed.append(deletion)
         else:
@@ -61,8 +61,10 @@ async def delete_objects(
     return RawResponse(200, ((b"content-type", b"application/xml"),), body)
 
 
-async def _refused(exchange: S3Exchange, access: S3Access, deletion: Deletion) -> Failure | None:
-    for check in s3_delete.checks(exchange, deletion):
+async def _refused(
+    exchange: S3Exchange, access: S3Access, deletion: Deletion, addressing: Addressing
+) -> Failure | None:
+    for check in s3_delete.checks(exchange, deletion, addressing):
         message = await access.refusal(exchange, check)
         if message is not None:
             return Failure(deletion.key, deletion.version_id, "AccessDenied", message)

@@ -80,8 +80,8 @@ class Questions:
             raise not_implemented("a copy from one S3 backend to another is not served")
         if not s3_checks.copies_tags(exchange):
             return exchange
-        reading, writing = s3_checks.tag_copy_checks(exchange, source)
-        if await self._access.allows_at_source(exchange, reading) and await self._access.allows(exchange, writing):
+        reading, writing = s3_checks.tag_reading_checks(exchange, source), s3_checks.tag_writing_checks(exchange)
+        if await self._access.allows_at_source(exchange, *reading) and await self._access.allows(exchange, *writing):
             return exchange
         # An object without tags needs no permission for them. The copy is asked for with none, so that tags which
         # the object is given in this very moment do not come along.

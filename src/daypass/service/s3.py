@@ -23,7 +23,7 @@ from daypass.service.s3_checks import (
     S3Exchange,
     has_object_tags,
     listing_check,
-    source_check,
+    source_checks,
     source_listing_check,
     speaks_of_object_tags,
 )
@@ -129,7 +129,7 @@ class S3Access:
     async def require_source(self, exchange: S3Exchange, source: CopySource) -> None:
         """As require, for the object that the call copies from."""
         bucket = exchange.source_bucket
-        await self._require(exchange, [source_check(exchange, source)], bucket, await self._policies(exchange, bucket))
+        await self._require(exchange, source_checks(exchange, source), bucket, await self._policies(exchange, bucket))
         if exchange.source_bucket is None:
             raise s3_error("NoSuchBucket", BucketName=source.bucket)
 
@@ -151,15 +151,20 @@ class S3Access:
             if decision.outcome is not Outcome.ALLOWED:
                 raise s3_error("AccessDenied", await self._denial(exchange, check, question, decision, bucket))
 
-    async def allows(self, exchange: S3Exchange, check: Check) -> bool:
-        """Whether the caller may do this; the decision is on record when this returns."""
-        _, decision = await self._decide(exchange, check, exchange.bucket)
-        return decision.outcome is Outcome.ALLOWED
+    async def allows(self, exchange: S3Exchange, *checks: Check) -> bool:
+        """Whether the caller may do all of it; the decisions are on record when this returns."""
+        return await self._allows(exchange, checks, exchange.bucket)
 
-    async def allows_at_source(self, exchange: S3Exchange, check: Check) -> bool:
-        """As allows, for a question about the bucket that the call copies from."""
-        _, decision = await self._decide(exchange, check, exchange.source_bucket)
-        return decision.outcome is Outcome.ALLOWED
+    async def allows_at_source(self, exchange: S3Exchange, *checks: Check) -> bool:
+        """As allows, for questions about the bucket that the call copies from."""
+        return await self._allows(exchange, checks, exchange.source_bucket)
+
+    async def _allows(self, exchange: S3Exchange, checks: Sequence[Check], bucket: Bucket | None) -> bool:
+        for check in checks:
+            _, decision = await self._decide(exchange, check, bucket)
+            if decision.outcome is not Outcome.ALLOWED:
+                return False
+        return True
 
     async def refusal(self, exchange: S3Exchange, check: Check) -> str | None:
         """None if the caller may do this, else the text of the refusal; the decision is on record."""

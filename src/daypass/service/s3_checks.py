@@ -58,8 +58,14 @@ def checks(exchange: S3Exchange) -> tuple[Check, ...]:
     Raises:
         ServiceError: InvalidTag or InvalidArgument, for a header that a condition key is read from.
     """
-    resource, context = _resource(exchange.call), _context(exchange)
-    return tuple([Check(action, resource, context) for action in actions_of(exchange)])
+    call, context = exchange.call, _context(exchange)
+    resource, actions = _resource(call), actions_of(exchange)
+    found = tuple([Check(action, resource, context) for action in actions])
+    if call.bucket is None or call.merged_key is None:
+        return found
+    # Whichever of the two objects the backend takes it for, it must be allowed.
+    merged = object_arn(call.bucket, call.merged_key)
+    return found + tuple([Check(action, merged, context) for action in actions])
 
 
 def actions_of(exchange: S3Exchange) -> list[str]:
@@ -76,19 +82,27 @@ def actions_of(exchange: S3Exchange) -> list[str]:
     return needed if len(needed) == 1 else list(dict.fromkeys(needed))
 
 
-def source_check(exchange: S3Exchange, source: CopySource) -> Check:
+def source_checks(exchange: S3Exchange, source: CopySource) -> tuple[Check, ...]:
     """The permission to read the object that the call copies from."""
-    context = _source_object_context(exchange, source)
-    action = "s3:GetObject" if source.version_id is None else "s3:GetObjectVersion"
-    return Check(action, object_arn(source.bucket, source.key), context)
+    return _reading(exchange, source, "s3:GetObject" if source.version_id is None else "s3:GetObjectVersion")
 
 
-def tag_copy_checks(exchange: S3Exchange, source: CopySource) -> tuple[Check, Check]:
-    """The permissions to copy the source's tags: to read them there, and to write them here."""
-    context = _source_object_context(exchange, source)
+def tag_reading_checks(exchange: S3Exchange, source: CopySource) -> tuple[Check, ...]:
+    """The permission to copy the source's tags there, `tag_writing_checks` here."""
     action = "s3:GetObjectTagging" if source.version_id is None else "s3:GetObjectVersionTagging"
-    reading = Check(action, object_arn(source.bucket, source.key), context)
-    return reading, Check("s3:PutObjectTagging", _resource(exchange.call), _common_context(exchange))
+    return _reading(exchange, source, action)
+
+
+def tag_writing_checks(exchange: S3Exchange) -> tuple[Check, ...]:
+    call, context = exchange.call, _common_context(exchange)
+    keys = [key for key in (call.key, call.merged_key) if key is not None]
+    return tuple([Check("s3:PutObjectTagging", object_arn(exchange.bucket_name, key), context) for key in keys])
+
+
+def _reading(exchange: S3Exchange, source: CopySource, action: str) -> tuple[Check, ...]:
+    context = _source_object_context(exchange, source)
+    keys = [source.key] if source.merged_key is None else [source.key, source.merged_key]
+    return tuple([Check(action, object_arn(source.bucket, key), context) for key in keys])
 
 
 def copies_tags(exchange: S3Exchange) -> bool:

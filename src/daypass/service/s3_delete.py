@@ -18,7 +18,7 @@ from daypass.service.actions import Check, ContextValue
 from daypass.service.s3_checks import S3Exchange, object_check
 from daypass.service.s3_documents import only
 from daypass.wire import s3_xml
-from daypass.wire.s3_address import Addressing, read_key
+from daypass.wire.s3_address import Addressing, merged_key, read_key
 from daypass.wire.s3_errors import s3_error
 from daypass.wire.s3_xml import Content, Element
 
@@ -115,7 +115,7 @@ def unservable(deletion: Deletion, bucket: str, addressing: Addressing) -> Failu
     return None
 
 
-def checks(exchange: S3Exchange, deletion: Deletion) -> tuple[Check, ...]:
+def checks(exchange: S3Exchange, deletion: Deletion, addressing: Addressing) -> tuple[Check, ...]:
     """Every permission that the deletion of this object needs."""
     context: dict[str, ContextValue] = {}
     action = exchange.row.action
@@ -128,7 +128,9 @@ def checks(exchange: S3Exchange, deletion: Deletion) -> tuple[Check, ...]:
         needed.append("s3:GetObject")  # to delete only what is known, one must be allowed to know it
     for name in sorted(exchange.row.further.keys() & exchange.call.headers.keys()):
         needed += exchange.row.further[name]
-    return tuple([object_check(exchange, one, deletion.key, context) for one in needed])
+    merged = merged_key(deletion.key, exchange.bucket_name, addressing)
+    keys = [deletion.key] if merged is None else [deletion.key, merged]
+    return tuple([object_check(exchange, one, key, context) for key in keys for one in needed])
 
 
 def document(deletions: Sequence[Deletion]) -> bytes:

@@ -22,7 +22,7 @@ from daypass.errors import ServiceError
 from daypass.wire import checksums, model
 from daypass.wire.http import RawRequest
 from daypass.wire.model import IntegerShape, Operation
-from daypass.wire.s3_address import PATH_STYLE, Addressing, decoded, read_address
+from daypass.wire.s3_address import PATH_STYLE, Addressing, decoded, merged_key, read_address
 from daypass.wire.s3_call import S3Call as S3Call
 from daypass.wire.s3_call import Target as Target
 from daypass.wire.s3_errors import header_not_implemented, not_implemented, s3_error
@@ -223,11 +223,12 @@ def read_call(request: RawRequest, *, presigned: bool, addressing: Addressing = 
     """
     bucket, key = read_address(request.header(b"host") or "", request.path, addressing)
     target: Target = "service" if bucket is None else "bucket" if key is None else "object"
+    merged = None if bucket is None or key is None else merged_key(key, bucket, addressing)
     if not request.query:
         usual = _usual_call(request.method, target, tuple([name for name, _ in request.headers]))
         if usual is not None:
             headers = {name: _checked(name, request.named[raw].decode("latin-1")) for raw, name in usual.own}
-            return S3Call(usual.operation, target, bucket, key, _NO_PARAMETERS, MappingProxyType(headers))
+            return S3Call(usual.operation, target, bucket, key, _NO_PARAMETERS, MappingProxyType(headers), merged)
     sent, twice = _by_name(request)
     query = read_query(request.query) if request.query else {}
     if presigned:
@@ -240,6 +241,7 @@ def read_call(request: RawRequest, *, presigned: bool, addressing: Addressing = 
         key=key,
         query=MappingProxyType(_own_parameters(route, query)),
         headers=MappingProxyType(_own_headers(route, sent, twice)),
+        merged_key=merged,
     )
 
 

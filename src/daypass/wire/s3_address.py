@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
@@ -20,6 +20,7 @@ from daypass import limits
 from daypass.wire.s3_errors import not_implemented, s3_error
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SLASHES: Final = re.compile("//+")
 # A `.` or `..` between two slashes or at an end.
 _DOT_SEGMENT: Final = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
 # What is encoded as itself, all of it. Possessive, so that what does not match is known in linear time.
@@ -43,7 +44,7 @@ class Addressing:
 
     domains: `s3.example.com` makes `bucket.s3.example.com` the bucket's own host; in lower case. Any other Host is
         that of path-style addresses.
-    keeps_dots: whether the backend of a bucket stores keys with `.` and `..` segments as they are.
+    keeps_dots: whether the backend of a bucket stores keys as they are, with `.`, `..` and empty segments.
     """
 
     domains: tuple[str, ...] = ()
@@ -55,11 +56,12 @@ PATH_STYLE: Final = Addressing()
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """The object that x-amz-copy-source names. version_id: None for the current one."""
+    """The object that x-amz-copy-source names. version_id: None for the current one. merged_key: as S3Call has it."""
 
     bucket: str
     key: str
     version_id: str | None
+    merged_key: str | None = field(default=None, compare=False)
 
     def header(self) -> str:
         """What the backend is told: made of the values that the policy saw."""
@@ -112,6 +114,8 @@ def read_key(key: str, bucket: str, addressing: Addressing = PATH_STYLE) -> str:
     # the object that is reached. (SeaweedFS CVE-2026-54917, MinIO CVE-2022-35919, s3proxy CVE-2025-24961)
     if "." in key and _DOT_SEGMENT.search(key) and not addressing.keeps_dots(bucket):
         raise s3_error("InvalidURI", "a key with a `.` or `..` segment is not served")
+    if key[:1] == "/" and not key.strip("/") and not addressing.keeps_dots(bucket):
+        raise s3_error("InvalidURI", "a key of nothing but slashes, which could be the bucket, is not served")
     if _has_forbidden(key):
         raise s3_error("InvalidURI")
     return key
@@ -119,6 +123,14 @@ def read_key(key: str, bucket: str, addressing: Addressing = PATH_STYLE) -> str:
 
 def _has_forbidden(text: str) -> bool:
     return "\0" in text or "\r" in text or "\n" in text
+
+
+def merged_key(key: str, bucket: str, addressing: Addressing) -> str | None:
+    """The key as it is to a store that takes several slashes for one, and drops the first: versitygw on files does.
+    None where that is the key itself, or the backend is said to keep keys as they are."""
+    if ("//" not in key and key[:1] != "/") or addressing.keeps_dots(bucket):
+        return None
+    return _SLASHES.sub("/", key).removeprefix("/")
 
 
 def read_copy_source(header: str, addressing: Addressing = PATH_STYLE) -> CopySource:
@@ -138,7 +150,8 @@ def read_copy_source(header: str, addressing: Addressing = PATH_STYLE) -> CopySo
     bucket, _, key = source.partition("/")
     if not key or not is_bucket_name(bucket):
         raise _bad_source(header)
-    return CopySource(bucket, read_key(key, bucket, addressing), decoded(version) if question else None)
+    key = read_key(key, bucket, addressing)
+    return CopySource(bucket, key, decoded(version) if question else None, merged_key(key, bucket, addressing))
 
 
 def _bad_source(header: str) -> Exception:

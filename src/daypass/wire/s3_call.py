@@ -20,6 +20,7 @@ class S3Call(msgspec.Struct, frozen=True):
     query: the operation's parameters that were sent, decoded, by their names on the wire; those that only
         name the operation (`list-type`, `policy`) are in it, those of a presigned URL are not.
     headers: the operation's headers that were sent, by lower-case name, user metadata among them.
+    merged_key: the key as another reader of its slashes has it, who may be the backend; None if all read the same.
     """
 
     operation: Operation
@@ -28,6 +29,7 @@ class S3Call(msgspec.Struct, frozen=True):
     key: str | None
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    merged_key: str | None = None
 
     def __repr__(self) -> str:
         """Headers and query stay out: a customer's encryption key may be among them."""
