@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -42,7 +43,7 @@ from daypass.service.caller import ANONYMOUS, Anonymous, Caller
 from daypass.service.ports import AuditLog, AuditRecord
 from daypass.service.s3 import S3Access, enforce, refuse_unserved
 from daypass.service.s3_adoption import AdoptionRule, KnownBuckets
-from daypass.service.s3_buckets import BucketPorts
+from daypass.service.s3_buckets import BucketPorts, Own
 from daypass.service.s3_catalog import ROWS, Body, Row
 from daypass.service.s3_checks import S3Exchange
 from daypass.service.s3_own import OWN
@@ -108,18 +109,19 @@ class Gateway:
         request: without its body, which comes from the client.
         """
         trail = _Trail(request, request_id)
+        refusal: ServiceError | None = None
         try:
-            try:
-                await self._exchange(request, claim, request_id, client, trail)
-            except ServiceError as error:
-                await self._refuse(client, trail, error)
-            except ClientGone:
-                raise
-            except Exception:  # noqa: BLE001  our fault, whatever it is: logged here once, its details never sent
-                _log.exception("request %s failed", request_id)
-                await self._refuse(client, trail, s3_error("InternalError"))
+            await self._exchange(request, claim, request_id, client, trail)
+        except ServiceError as error:
+            refusal = error
         except ClientGone:
             return
+        except Exception:  # noqa: BLE001  our fault, whatever it is: logged here once, its details never sent
+            _log.exception("request %s failed", request_id)
+            refusal = s3_error("InternalError")
+        if refusal is not None:
+            with suppress(ClientGone):
+                await self._refuse(client, trail, refusal)
 
     async def _exchange(
         self,
@@ -211,11 +213,7 @@ class Gateway:
         # 5. Do it, and 6. say it.
         own = OWN.get(call.operation.name)
         if own is not None:
-            try:
-                answer = await own(self._bucket_ports, exchange)
-            except ServiceError as error:
-                raise await self._access.told(exchange, error) from None
-            await self._answer(client, request_id, answer)
+            await self._answer(client, request_id, await self._own_answer(own, exchange))
         else:
             trail.recorded = True  # what the backend refuses is its answer, not a decision of ours
             body = None
@@ -234,6 +232,13 @@ class Gateway:
             finally:
                 if row.body is not Body.NONE or request.method in ("PUT", "DELETE"):
                     self._tags.forget(exchange.bucket_name, call.key or "")
+
+    async def _own_answer(self, own: Own, exchange: S3Exchange) -> RawResponse:
+        try:
+            return await own(self._bucket_ports, exchange)
+        except ServiceError as error:
+            refusal = error
+        raise await self._access.told(exchange, refusal)
 
     async def _answer(self, client: Client, request_id: str, answer: RawResponse) -> None:
         headers = (*answer.headers, *request_ids(request_id), *_length(answer.status, len(answer.body)))
