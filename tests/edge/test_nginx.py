@@ -260,25 +260,72 @@ def test_the_request_id_of_an_answer_that_the_store_gave_is_on_record(front: Fro
     assert decided_by_the_front(front, since)[-1]["request_id"] == headers["x-amz-request-id"]
 
 
-AWAY = ("authorizer", "gateway", "store")
+AWAY = {
+    "authorizer": ("server unix:/run/daypass/authorizer.sock;", "in/away"),
+    "gateway": ("server 127.0.0.1:8420;", "out/away"),
+    "store": ("server 127.0.0.1:9000;", "in/away"),
+}
 
 
-@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize(("line", "key"), AWAY.values(), ids=AWAY.keys())
 def test_what_does_not_answer_lets_nothing_through_and_is_an_error_of_s3(
-    front: Front, tmp_path: Path, swift_backend: Backend, away: str
+    front: Front, tmp_path: Path, swift_backend: Backend, line: str, key: str
 ) -> None:
-    places: dict[str, Any] = {
-        "store": swift_backend.endpoint.removeprefix("http://"),
-        "gateway": front.daypass.url.removeprefix("http://"),
-        "authorizer": front.directory / "authorizer.sock",
-    }
-    places[away] = tmp_path / "nobody.sock" if away == "authorizer" else f"127.0.0.1:{free_port()}"
-    with nginx_in_front(tmp_path / "n", **places) as url:
+    def without(configuration: str) -> str:
+        assert line in configuration
+        return configuration.replace(line, f"server 127.0.0.1:{free_port()};")
+
+    store = swift_backend.endpoint.removeprefix("http://")
+    gateway = front.daypass.url.removeprefix("http://")
+    socket = front.directory / "authorizer.sock"
+    with nginx_in_front(tmp_path / "n", store=store, gateway=gateway, authorizer=socket, changed=without) as url:
         s3 = client(url, "s3", front.bob)
-        reads = {"Key": "in/away"} if away != "gateway" else {"Key": "out/away"}
-        assert code(s3.get_object, Bucket=BUCKET, **reads) == (503, "ServiceUnavailable")
-        assert code(s3.put_object, Bucket=BUCKET, Body=b"x" * 2_000_000, **reads) == (503, "ServiceUnavailable")
-    assert "Contents" not in front.root.list_objects_v2(Bucket=BUCKET, Prefix=reads["Key"])
+        assert code(s3.get_object, Bucket=BUCKET, Key=key) == (503, "ServiceUnavailable")
+        assert code(s3.put_object, Bucket=BUCKET, Key=key, Body=b"x" * 2_000_000) == (503, "ServiceUnavailable")
+    assert "Contents" not in front.root.list_objects_v2(Bucket=BUCKET, Prefix=key)
+
+
+ARCHIVE = """
+[[backend]]
+url = "{url}"
+access_key_id = "{id}"
+secret_access_key = "{secret}"
+buckets = ["archive-*"]
+"""
+
+
+@pytest.mark.parametrize("has_a_line", [True, False])
+def test_of_several_stores_each_request_reaches_the_one_it_was_signed_for(
+    tmp_path: Path, swift_backend: Backend, moto_backend: Backend, has_a_line: bool
+) -> None:
+    """A store that nginx was not told of is served through the gateway."""
+    buckets = [f"{name}-{'straight' if has_a_line else 'gateway'}" for name in ("archive", "other")]
+    archive, socket = moto_backend.endpoint.removeprefix("http://"), tmp_path / "authorizer.sock"
+    settings = tmp_path / "several.toml"
+    key, secret = moto_backend.access_key_id, moto_backend.secret_access_key
+    settings.write_text(ARCHIVE.format(url=moto_backend.endpoint, id=key, secret=secret))
+
+    def with_archive(configuration: str) -> str:
+        line = f'    "backend {archive}" http://daypass_archive;\n    default '
+        return f"upstream daypass_archive {{ server {archive}; }}\n" + configuration.replace("    default ", line, 1)
+
+    options = ("--config", str(settings), "--authorizer-listen", f"unix:{socket}")
+    with running(tmp_path / "data", *options, backend=swift_backend) as daypass:
+        places = {
+            "store": swift_backend.endpoint.removeprefix("http://"),
+            "gateway": daypass.url.removeprefix("http://"),
+            "authorizer": socket,
+            **({"changed": with_archive} if has_a_line else {}),
+        }
+        with nginx_in_front(tmp_path / "n", **places) as url:
+            s3 = client(url, "s3", daypass.root)
+            for bucket in buckets:
+                s3.create_bucket(Bucket=bucket)
+                put = s3.put_object(Bucket=bucket, Key="a", Body=bucket.encode())["ResponseMetadata"]["HTTPHeaders"]
+                assert ("x-daypass-request-id" in put) is (has_a_line or bucket.startswith("other"))
+                assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == bucket.encode()
+    there = client(moto_backend.endpoint, "s3", Keys(key, secret)).get_object(Bucket=buckets[0], Key="a")
+    assert there["Body"].read() == buckets[0].encode()
 
 
 def check_proxy(front: Front, proxy: str) -> tuple[int, list[dict[str, Any]]]:
@@ -302,13 +349,13 @@ def test_check_proxy_finds_nothing_wrong_with_the_configuration_of_the_documenta
 
 BROKEN = {
     "a proxy_pass that rewrites paths": (
-        "proxy_pass http://$daypass_upstream$daypass_target;",
-        "proxy_pass http://$daypass_upstream$uri$is_args$args;",
+        "proxy_pass $daypass_upstream$daypass_target;",
+        "proxy_pass $daypass_upstream$uri$is_args$args;",
         "an object called 'a%2Fb'",
     ),
     "a location that does not ask": (
         "auth_request /_daypass_authorizer;",
-        "set $daypass_route backend; set $daypass_uri $request_uri; set $daypass_host $http_host;",
+        "set $daypass_route backend; set $daypass_uri $request_uri; set $daypass_host 127.0.0.1:9000;",
         "an object called 'plain'",
     ),
 }

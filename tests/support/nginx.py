@@ -65,7 +65,7 @@ def nginx_in_front(
         ("unix:/run/daypass/authorizer.sock", f"unix:{authorizer}" if isinstance(authorizer, Path) else authorizer),
         ("127.0.0.1:8080", f"127.0.0.1:{port}"),
     ):
-        assert written in text
+        assert written in CONFIGURATION.read_text()
         text = text.replace(written, here)
     (directory / "daypass.conf").write_text(text)
     (directory / "nginx.conf").write_text(_AROUND.format(directory=directory, user=user))
