@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -141,6 +141,22 @@ def test_a_bucket_that_the_backend_had_before_is_given_to_nobody(world: Run) -> 
         it.backend.buckets.add("found-bucket")
         assert await it.refused("CreateBucket", "/found-bucket") == "BucketAlreadyExists"
         assert await it.owner("found-bucket") is None
+
+    world(work)
+
+
+@pytest.mark.parametrize("method", ["has", "create"])
+def test_a_refusal_stays_what_it_is_if_the_name_was_given_up_meanwhile(world: Run, method: str) -> None:
+    async def work(it: World) -> None:
+        class Raced(Backend):
+            async def has_bucket(self, name: str, at: datetime) -> bool:
+                await it.ports.directory.delete_bucket(name)  # as a DeleteBucket does that comes between
+                return await super().has_bucket(name, at)
+
+        raced = Raced(fails={method: DOWN})
+        it = World(replace(it.ports, backend=raced), raced)
+        assert await it.refused("CreateBucket", "/short-lived") == "ServiceUnavailable"
+        assert await it.owner("short-lived") is None
 
     world(work)
 

@@ -15,6 +15,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -95,20 +96,26 @@ async def create_bucket(ports: BucketPorts, exchange: S3Exchange) -> RawResponse
     _refuse_other_ownership(exchange)
     object_lock = _asks_for_object_lock(exchange)
     region = location_constraint(exchange.root) or DEFAULT_REGION
+    if await _take_name(ports, name, account_id, region, now):
+        await _refuse_foreign_bucket(ports, name, now)
+    # Made already, or an earlier call broke off between the row and the backend. It is mended here.
+    elif await ports.backend.has_bucket(name, now):
+        raise s3_error("BucketAlreadyOwnedByYou", BucketName=name)
+    await _create_at_backend(ports, name, now, object_lock=object_lock)
+    return RawResponse(200, ((b"location", f"/{name}".encode()),), b"")
+
+
+async def _take_name(ports: BucketPorts, name: str, account_id: str, region: str, now: datetime) -> bool:
+    """Whether the bucket's row is new; False if the account had it. Raises ServiceError: it cannot have it."""
     try:
         await ports.directory.create_bucket(name, account_id, region, now)
     except BucketExists as existing:
         if existing.owner_account != account_id:
             raise s3_error("BucketAlreadyExists", BucketName=name) from None
-        # Made already, or an earlier call broke off between the row and the backend. It is mended here.
-        if await ports.backend.has_bucket(name, now):
-            raise s3_error("BucketAlreadyOwnedByYou", BucketName=name) from None
+        return False
     except LimitReached:
         raise s3_error("TooManyBuckets") from None
-    else:
-        await _refuse_foreign_bucket(ports, name, now)
-    await _create_at_backend(ports, name, now, object_lock=object_lock)
-    return RawResponse(200, ((b"location", f"/{name}".encode()),), b"")
+    return True
 
 
 async def _refuse_foreign_bucket(ports: BucketPorts, name: str, now: datetime) -> None:
@@ -116,26 +123,32 @@ async def _refuse_foreign_bucket(ports: BucketPorts, name: str, now: datetime) -
     bucket is made again, and its contents would be handed over."""
     try:
         taken = await ports.backend.has_bucket(name, now)
-    except ServiceError:
-        await ports.directory.delete_bucket(name)
-        raise
-    if taken:
-        await ports.directory.delete_bucket(name)
-        raise s3_error("BucketAlreadyExists", BucketName=name)
+        refusal = s3_error("BucketAlreadyExists", BucketName=name) if taken else None
+    except ServiceError as unanswered:
+        refusal = unanswered
+    if refusal is not None:
+        await _give_up_name(ports, name)
+        raise refusal
 
 
 async def _create_at_backend(ports: BucketPorts, name: str, now: datetime, *, object_lock: bool) -> None:
     try:
-        await ports.backend.create_bucket(name, now, object_lock=object_lock)
+        return await ports.backend.create_bucket(name, now, object_lock=object_lock)
     except OutcomeUnknown:
         # The row stays: the name remains its owner's, who repeats the call.
         raise s3_error("ServiceUnavailable", "The storage did not answer; please try again.") from None
-    except ServiceError as refused:
-        # OperationAborted: somebody made it since it was looked for, and with the row being ours that was the
-        # caller's own twin. Its bucket must not lose its row.
-        if refused.code != "OperationAborted":
-            await ports.directory.delete_bucket(name)
-        raise
+    except ServiceError as error:
+        refused = error
+    # OperationAborted: somebody made it since it was looked for, and with the row being ours that was the
+    # caller's own twin. Its bucket must not lose its row.
+    if refused.code != "OperationAborted":
+        await _give_up_name(ports, name)
+    raise refused
+
+
+async def _give_up_name(ports: BucketPorts, name: str) -> None:
+    with suppress(NotFound):  # a DeleteBucket was quicker
+        await ports.directory.delete_bucket(name)
 
 
 def _refuse_other_ownership(exchange: S3Exchange) -> None:
