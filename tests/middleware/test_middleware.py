@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -153,6 +154,16 @@ def test_a_rule_gets_the_path_that_the_service_gets(kind: str, sent: str, named:
     with serving(kind, Authorizer("unix:/nowhere"), nothing) as url:
         assert fetch("GET", url + sent).status == 404
     assert seen == [named]
+
+
+@pytest.mark.parametrize(
+    "path", ["/open/../secret", "/./secret", "/open/..", "/open/%2e%2e/secret", "/open/%2E/secret"]
+)
+def test_a_path_that_a_service_may_read_as_another_names_nothing(path: str) -> None:
+    app = SigV4WsgiMiddleware(
+        wsgi_service, Authorizer("unix:/nowhere"), service="reports", rule=lambda *_: ("a:B", "*")
+    )
+    assert called(app, RAW_URI=path, PATH_INFO=unquote(path))[0] == 404
 
 
 def called(app: Any, **environ: Any) -> tuple[int, str]:

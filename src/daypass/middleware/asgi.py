@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
 from typing import Any
 
-from daypass.middleware.authorizer import Answer, Authorizer, Rule, question
+from daypass.middleware.authorizer import Answer, Authorizer, Rule, needed_by, question
 from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, answer_to, refusal
 
 Scope = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ class SigV4Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        needed = self._rule(scope["method"], scope["path"])
+        needed = needed_by(self._rule, scope["method"], scope["path"])
         if needed is None:
             await _refuse(send, NOT_FOUND)
             return

@@ -110,6 +110,12 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def needed_by(rule: Rule, method: str, path: str) -> tuple[str, str] | None:
+    """What the rule says. With `.` or `..` between slashes a path names what a service may find under another name, so
+    there is nothing."""
+    return rule(method, path) if {".", ".."}.isdisjoint(path.split("/")) else None
+
+
 def question(
     *,
     method: str,

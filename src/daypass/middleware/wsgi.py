@@ -14,7 +14,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-from daypass.middleware.authorizer import Answer, Authorizer, Rule, question
+from daypass.middleware.authorizer import Answer, Authorizer, Rule, needed_by, question
 from daypass.middleware.refusal import BODY_BYTES_MAX, NOT_FOUND, TOO_LARGE, answer_to, refusal, unavailable
 
 Environment = dict[str, Any]
@@ -38,7 +38,7 @@ class SigV4WsgiMiddleware:
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
         if not target.startswith("/"):
             return _refuse(start_response, unavailable("the WSGI server says neither RAW_URI nor REQUEST_URI"))
-        needed = self._rule(environ["REQUEST_METHOD"], _path(environ))
+        needed = needed_by(self._rule, environ["REQUEST_METHOD"], _path(environ))
         if needed is None:
             return _refuse(start_response, NOT_FOUND)
         length = environ.get("CONTENT_LENGTH") or "0"
