@@ -60,12 +60,14 @@ def answer_bytes(
 
     always: headers of every answer.
     """
-    fields = [b": ".join(field) for field in always]
-    fields += [b": ".join(field) for field in response.headers]
-    fields.append(b"")
-    lines = b"\r\n".join(fields)
-    ends = len(fields) - 1
-    if lines.count(b"\n") != ends or lines.count(b"\r") != ends:
+    parts = [status_line]
+    for name, value in always:
+        parts += (name, b": ", value, b"\r\n")
+    for name, value in response.headers:
+        parts += (name, b": ", value, b"\r\n")
+    head = b"".join(parts)
+    lines = 1 + len(always) + len(response.headers)
+    if head.count(b"\n") != lines or head.count(b"\r") != lines:
         return None
     end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    return b"".join((status_line, lines, end, response.body))
+    return b"".join((head, end, response.body))
