@@ -157,6 +157,7 @@ ABSENT_BUCKETS: Final = 4_096  # names per worker that the backend was found not
 ABSENT_BUCKET_SECONDS: Final = 5  # until the backend is asked again for one of them
 CORS_RULES: Final = 100  # of one bucket; S3 User Guide, "CORS configuration"
 LIST_BUCKETS_MAX: Final = 10_000  # MaxBuckets of ListBuckets, and its default
+SLOW_DOCUMENT_SECONDS: Final = 10  # until, and between, signs of life to who waits for a document; SDKs wait for 60
 ANSWER_AT_ONCE_BYTES: Final = 16_384  # of a backend's body are awaited whole before the answer begins
 CLIENT_IDLE_SECONDS: Final = 20  # between two pieces of an object's body; S3 answers RequestTimeout after as long
 CLIENT_BODY_BYTES_PER_SECOND: Final = 1_024  # a body slower than this on the whole is cut off as well

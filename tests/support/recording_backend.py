@@ -30,12 +30,14 @@ class Recorded:
 
 @dataclass
 class RecordingBackend:
-    """answer: what to send for a request; `sent_early` goes out before the body is read."""
+    """answer: what to send for a request; `sent_early` goes out before the body is read.
+    later: what follows an answer, after so many seconds."""
 
     port: int
     requests: list[Recorded] = field(default_factory=list)
     answer: Callable[[Recorded], bytes] = lambda _: DONE
     sent_early: bytes = b""
+    later: tuple[float, bytes] = (0, b"")
     connections_closed: int = 0
     connections: list[socket.socket] = field(default_factory=list)
     stop: Callable[[], None] = lambda: None
@@ -55,6 +57,7 @@ class RecordingBackend:
         self.requests.clear()
         self.answer = _honest
         self.sent_early = b""
+        self.later = (0, b"")
         self.connections_closed = 0
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
@@ -100,6 +103,9 @@ def recording(port: int = 0) -> Iterator[RecordingBackend]:
             if not record.sent_early and request.complete:
                 head, end, rest = record.answer(request).partition(b"\r\n\r\n")
                 self.wfile.write(head + end + (b"" if request.method == "HEAD" else rest))
+                if record.later[1]:
+                    time.sleep(record.later[0])
+                    self.wfile.write(record.later[1])
             return request.complete and not record.sent_early
 
     class Server(socketserver.ThreadingTCPServer):

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from daypass import limits
-from daypass.edge import relay
+from daypass.edge import relay, slow_document
 from daypass.edge.arrival import Form
 from daypass.edge.backend import error_of, shown_headers, unavailable
 from daypass.edge.body import ObjectBody
@@ -104,7 +104,11 @@ class Forwarder:
             return
         if call.operation.name == "HeadBucket" and exchange.bucket is not None:
             headers = _with(headers, b"x-amz-bucket-region", exchange.bucket.region)
-        if status != 304 and relay.reads_whole(exchange):
+        if call.operation.name in slow_document.TAKES_LONG:
+            headers = _with(headers, b"content-type", "application/xml")
+            reading = self._document(exchange, response)
+            await slow_document.answer(client, status, headers, reading, exchange.request_id)
+        elif status != 304 and relay.reads_whole(exchange):
             answer = await self._document(exchange, response)
             headers = _with(headers, b"content-type", "application/xml")
             await client.answer(status, _with(headers, b"content-length", str(len(answer))), answer)
