@@ -76,6 +76,7 @@ def test_what_cannot_be_adopted_is_said_in_one_line(server: Daypass, moto_backen
         (("adopt", "not-there", *account), None, "no S3 backend is configured"),
         (("adopt", "Not_A_Name", *account), moto_backend, "no bucket's name"),
         (("adopt", "not-there", "--account", "1"), moto_backend, "not twelve digits"),
+        (("list", "--account", "1"), None, "not twelve digits"),
     ):
         status, out, error = run(server, backend, *arguments)
         assert (status != 0, out) == (True, "")

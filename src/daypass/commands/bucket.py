@@ -58,8 +58,7 @@ def adopt(names: Sequence[str], account: str, data: Path, unchecked: bool) -> No
     Example:
       daypass bucket adopt reports invoices --account 123456789012 --data ./data
     """
-    if not is_account_id(account):
-        raise click.BadParameter(f"`{account}` is not twelve digits", param_hint="--account")
+    _check_account(account)
     for name in names:
         if not is_bucket_name(name):
             raise click.BadParameter(f"`{name}` is no bucket's name", param_hint="NAME")
@@ -77,6 +76,8 @@ def adopt(names: Sequence[str], account: str, data: Path, unchecked: bool) -> No
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(account: str | None, data: Path, as_json: bool) -> None:
     """List the buckets that Daypass knows, with the accounts whose they are."""
+    if account is not None:
+        _check_account(account)
     found = _run(_listed(data))
     for record in found:
         if account is not None and record.account_id != account:
@@ -87,6 +88,11 @@ def list_(account: str | None, data: Path, as_json: bool) -> None:
             click.echo(json.dumps(facts))
         else:
             click.echo(f"{record.account_id}  {created}  {record.region:<14}  {record.name}")
+
+
+def _check_account(account: str) -> None:
+    if not is_account_id(account):
+        raise click.BadParameter(f"`{account}` is not twelve digits", param_hint="--account")
 
 
 def _run(work: Coroutine[Any, Any, _T]) -> _T:

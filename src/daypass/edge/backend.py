@@ -223,6 +223,7 @@ class BackendBuckets:
             async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
                 if response.status == 404:
                     return False
+                _tell_of_refusal(response.status, name)
                 # 403: another's of the same name. 3xx: another region's.
                 if response.status < 500:
                     return True
@@ -235,6 +236,7 @@ class BackendBuckets:
             async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
                 if response.status >= 500:
                     raise await error_of(response, None)
+                _tell_of_refusal(response.status, name)
                 return response.status == 200
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
@@ -292,6 +294,14 @@ class BackendBuckets:
         except UpstreamFailure as failure:
             error = unavailable(failure)
             raise OutcomeUnknown if failure.reached else error from None
+
+
+def _tell_of_refusal(status: int, bucket: str) -> None:
+    """An answer to HEAD says no more than that; callers are told of a bucket that is not theirs, or not there."""
+    if status == 403:
+        _log.warning(
+            "the S3 backend answered 403 about bucket %s: it is another's, or the gateway's key is wrong", bucket
+        )
 
 
 def _bucket_request(
