@@ -328,15 +328,16 @@ def test_of_several_stores_each_request_reaches_the_one_it_was_signed_for(
     assert there["Body"].read() == buckets[0].encode()
 
 
-def check_proxy(front: Front, proxy: str) -> tuple[int, list[dict[str, Any]]]:
+def check_proxy(front: Front, proxy: str, *, bucket: str = BUCKET, says: str = "") -> tuple[int, list[dict[str, Any]]]:
+    """says: beside its results."""
     done = subprocess.run(
-        [*COMMAND, "check-proxy", "--proxy", proxy, "--gateway", front.daypass.url, "--bucket", BUCKET, "--json"],
+        [*COMMAND, "check-proxy", "--proxy", proxy, "--gateway", front.daypass.url, "--bucket", bucket, "--json"],
         env=clean_environment(**front.daypass.root.environment()),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stderr == ""
+    assert done.stderr == says
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -345,6 +346,23 @@ def test_check_proxy_finds_nothing_wrong_with_the_configuration_of_the_documenta
     assert [result for result in results if not result["passed"]] == []
     assert (status, len(results)) == (0, 14)
     assert "Contents" not in front.root.list_objects_v2(Bucket=BUCKET, Prefix="daypass-check-proxy/")
+
+
+def test_check_proxy_tells_of_a_proxy_that_carries_nothing(front: Front) -> None:
+    told = "Nothing went straight to the store: see which requests do in docs/authorizer.md.\n"
+    status, results = check_proxy(front, front.daypass.url, says=told)
+    assert (status, [result for result in results if not result["passed"]]) == (0, [])
+
+
+def test_check_proxy_does_not_blame_the_proxy_for_what_is_not_its_fault(front: Front) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    told = f"Error: no answer from {nowhere}: [Errno 111] Connection refused\n"
+    assert check_proxy(front, f"http://{nowhere}", says=told) == (1, [])
+    told = (
+        "Error: the gateway itself answers PUT in not-there with 404 NoSuchBucket: "
+        "see to the keys, their permissions and the bucket first\n"
+    )
+    assert check_proxy(front, front.url, bucket="not-there", says=told) == (1, [])
 
 
 BROKEN = {

@@ -67,6 +67,7 @@ class _Endpoint:
         self._tls = parts.scheme == "https"
         self._netloc = parts.netloc
         self._environment = environment
+        self.went_straight = False  # whether an answer was the store's own, as the proxy says
 
     def send(
         self,
@@ -78,7 +79,11 @@ class _Endpoint:
         is_signed: bool = True,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:
-        """The status and the body of the answer. signed_body: what is signed for instead of what is sent."""
+        """The status and the body of the answer. signed_body: what is signed for instead of what is sent.
+
+        Raises:
+            ClickException: no answer.
+        """
         at = datetime.now(UTC)  # noqa: TID251  a request is signed with the time it is sent at
         digest = hashlib.sha256(body if signed_body is None else signed_body).hexdigest()
         sent = {"host": self._netloc, "x-amz-date": sigv4.amz_date(at), "x-amz-content-sha256": digest}
@@ -106,7 +111,10 @@ class _Endpoint:
                 connection.putheader("content-length", str(len(body)))
             connection.endheaders(body or None)
             response = connection.getresponse()
+            self.went_straight |= response.headers["x-daypass-request-id"] is not None
             return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise click.ClickException(f"no answer from {self._netloc}: {error}") from None
         finally:
             connection.close()
 
@@ -138,19 +146,35 @@ def check_proxy(proxy: str, gateway: str, bucket: str, *, as_json: bool) -> None
         raise click.ClickException(str(fault)) from None
     front, behind = _Endpoint(proxy, environment), _Endpoint(gateway, environment)
     folder = f"daypass-check-proxy/{SystemEntropy().bytes(8).hex()}"
+    _require_permissions(behind, bucket, folder)
     failed = 0
-    try:
-        for result in _results(front, behind, bucket, folder):
-            failed += not result.passed
-            _tell(result, as_json=as_json)
-    except (OSError, http.client.HTTPException) as error:
-        raise click.ClickException(f"no answer: {error}") from None
+    for result in _results(front, behind, bucket, folder):
+        failed += not result.passed
+        _tell(result, as_json=as_json)
+    if not front.went_straight:
+        click.echo("Nothing went straight to the store: see which requests do in docs/authorizer.md.", err=True)
     if failed:
         if not as_json:
             click.echo(f"\n{failed} failed. Compare the configuration with docs/proxies/ line by line.")
         sys.exit(1)
     if not as_json:
         click.echo("\nThe proxy passes on what Daypass decided, and nothing else.")
+
+
+def _require_permissions(gateway: _Endpoint, bucket: str, folder: str) -> None:
+    """What fails at the gateway itself is no fault of the proxy's.
+
+    Raises:
+        ClickException: the keys, their permissions or the bucket are not as they must be.
+    """
+    path = encode_path(bucket, f"{folder}/permissions")
+    for method, expected in (("PUT", 200), ("GET", 200), ("DELETE", 204)):
+        status, answer = gateway.send(method, path)
+        if status != expected:
+            raise click.ClickException(
+                f"the gateway itself answers {method} in {bucket} with {status} {_code(answer)}: "
+                "see to the keys, their permissions and the bucket first"
+            )
 
 
 def _results(front: _Endpoint, behind: _Endpoint, bucket: str, folder: str) -> Iterator[Result]:
