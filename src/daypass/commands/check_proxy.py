@@ -151,14 +151,14 @@ def check_proxy(proxy: str, gateway: str, bucket: str, *, as_json: bool) -> None
     for result in _results(front, behind, bucket, folder):
         failed += not result.passed
         _tell(result, as_json=as_json)
-    if not front.went_straight:
-        click.echo("Nothing went straight to the store: see which requests do in docs/authorizer.md.", err=True)
     if failed:
         if not as_json:
             click.echo(f"\n{failed} failed. Compare the configuration with docs/proxies/ line by line.")
         sys.exit(1)
     if not as_json:
         click.echo("\nThe proxy passes on what Daypass decided, and nothing else.")
+    if not front.went_straight:
+        click.echo("Nothing went straight to the store: see which requests do in docs/authorizer.md.", err=True)
 
 
 def _require_permissions(gateway: _Endpoint, bucket: str, folder: str) -> None:
