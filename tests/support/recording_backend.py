@@ -19,18 +19,19 @@ SETTLE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Recorded:
-    """headers: by lower-case name. complete: whether the whole body that was promised came."""
+    """headers: by lower-case name. complete: whether the whole body that was promised came. head: its lines as sent."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
     complete: bool
+    head: tuple[str, ...] = ()
 
 
 @dataclass
 class RecordingBackend:
-    """answer: what to send for a request; `sent_early` goes out before the body is read.
+    """answer: what to send for a request; `sent_early` goes out before the body is read. may_read: a body, now.
     later: what follows an answer, after so many seconds."""
 
     port: int
@@ -38,6 +39,7 @@ class RecordingBackend:
     answer: Callable[[Recorded], bytes] = lambda _: DONE
     sent_early: bytes = b""
     later: tuple[float, bytes] = (0, b"")
+    may_read: threading.Event = field(default_factory=threading.Event)
     connections_closed: int = 0
     connections: list[socket.socket] = field(default_factory=list)
     stop: Callable[[], None] = lambda: None
@@ -58,6 +60,7 @@ class RecordingBackend:
         self.answer = _honest
         self.sent_early = b""
         self.later = (0, b"")
+        self.may_read.set()
         self.connections_closed = 0
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
@@ -91,14 +94,17 @@ def recording(port: int = 0) -> Iterator[RecordingBackend]:
             if not line:
                 return False
             headers: dict[str, str] = {}
+            lines: list[str] = []
             while (header := self.rfile.readline().strip()) != b"":
-                name, _, value = header.decode("latin-1").partition(":")
+                lines.append(header.decode("latin-1"))
+                name, _, value = lines[-1].partition(":")
                 headers[name.lower()] = value.strip()
             if record.sent_early:
                 self.wfile.write(record.sent_early)
+            record.may_read.wait(SETTLE_SECONDS)
             length = int(headers.get("content-length", "0"))
             body = self.rfile.read(length)
-            request = Recorded(line[0], line[1], headers, body, len(body) == length)
+            request = Recorded(line[0], line[1], headers, body, len(body) == length, tuple(lines))
             record.requests.append(request)
             if not record.sent_early and request.complete:
                 head, end, rest = record.answer(request).partition(b"\r\n\r\n")

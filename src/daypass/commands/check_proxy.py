@@ -3,7 +3,8 @@
 Writes small objects under names that proxies like to rewrite, through the proxy, and reads them at the gateway. Then it
 sends what must be refused. What it wrote it removes again.
 
-Source: docs/authorizer.md, "nginx"; nginx's documentation, proxy_pass ("If proxy_pass is specified with a URI").
+Source: docs/authorizer.md, "nginx" and "Envoy"; nginx's documentation, proxy_pass ("If proxy_pass is specified with a
+URI"); Envoy's, "HTTP connection manager", normalize_path and merge_slashes.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def _results(front: _Endpoint, behind: _Endpoint, bucket: str, folder: str) -> I
             "a request without a signature",
             lambda: front.send("PUT", path, b"nobody", is_signed=False),
             lambda: behind.send("GET", path),
-            "the proxy reaches the store without asking: is auth_request in this location?",
+            "the proxy reaches the store without asking: does each location ask (auth_request, ext_authz)?",
         )
         yield _refuses(
             "a client that says where to go",
@@ -222,7 +223,10 @@ def _same_object(front: _Endpoint, behind: _Endpoint, path: bytes, name: str) ->
     check = f"an object called {name!r}"
     status, answer = front.send("PUT", path, body)
     if status != 200:
-        return Result(check, passed=False, advice=f"writing it was answered {status}: {_code(answer)}")
+        advice = f"writing it was answered {status}: {_code(answer)}"
+        if _code(answer) == "SignatureDoesNotMatch":
+            advice += "; the proxy changes the path, the Host or another header that is signed"
+        return Result(check, passed=False, advice=advice)
     status, answer = behind.send("GET", path)
     if status != 200:
         return Result(
