@@ -134,7 +134,8 @@ def test_the_key_that_was_decided_on_is_the_key_that_is_asked_for(
     canonical = "/".join(quote(unquote(segment), safe="") for segment in key.split("/"))
     headers = raw_s3.signed_headers(server.root, "GET", f"{server.url}/{BUCKET}/{canonical}")
     answered = raw_s3.send("GET", f"{server.url}/{BUCKET}/{key}", headers)
-    (record,) = server.audit(answered.headers["x-amz-request-id"])
+    record, *merged = server.audit(answered.headers["x-amz-request-id"])
+    assert len(merged) == ("//" in key), "such a key is decided on as some stores read it, too"
     (request,) = recorder.requests
     decided = record["resource"].removeprefix(f"arn:aws:s3:::{BUCKET}/")
     assert decided == unquote(key)
@@ -205,6 +206,15 @@ def test_a_key_that_the_customer_keeps_reaches_the_backend_and_no_record(
 
 
 TAGS = b"<Tagging><TagSet><Tag><Key>Class</Key><Value>%s</Value></Tag></TagSet></Tagging>"
+
+
+def test_an_object_does_not_say_by_its_content_what_tags_it_has(server: Daypass, recorder: RecordingBackend) -> None:
+    """A store that does not know `?tagging` answers with the object."""
+    condition = {"StringEquals": {"s3:ExistingObjectTag/class": "open"}}
+    keys = server.new_user("taught", allow("s3:*", "*", Condition=condition))
+    recorder.answer = lambda _: answer("200 OK", TAGS % b"open", ETag='"e"')
+    assert get(server, keys, "own-tags").status == 503
+    assert [request.target for request in recorder.requests] == [f"/{BUCKET}/own-tags?tagging="]
 
 
 @pytest.mark.parametrize(
