@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import time
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -33,6 +32,7 @@ from daypass.edge.question_turn import QuestionTurn
 from daypass.edge.remote_signing import RemoteSigning
 from daypass.edge.turn import Turn
 from daypass.edge.upstream import Upstream
+from daypass.log_lines import write_log_lines
 from daypass.service import iam, sts
 from daypass.service.actions import Ports
 from daypass.service.authenticate import Authenticator
@@ -252,15 +252,5 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def create() -> Daypass:
     """The application of one worker process."""
-    _write_log_lines()
+    write_log_lines()
     return Daypass(config.load())
-
-
-def _write_log_lines() -> None:
-    """To standard error, each with its time (UTC) and how grave it is. What is on the root logger already, stays."""
-    form = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    form.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(form)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    _log.setLevel(logging.INFO)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -138,6 +139,19 @@ def test_sessions_outlive_the_key_that_issued_them_but_not_the_user(fleet: Daypa
     iam.create_user(UserName="fresh-deleted")
     time.sleep(FRESHNESS_SECONDS)
     assert outcomes(who) == {"InvalidClientTokenId"}
+
+
+def test_a_worker_that_crashes_is_replaced_and_the_log_says_so(tmp_path: Path) -> None:
+    with running(tmp_path / "data", "--workers", "2") as server:
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        (worker, *_) = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(int(worker), signal.SIGSEGV)
+        said = f" ERROR worker {worker} ended with -11; worker "
+        deadline = time.monotonic() + 20
+        while said not in server.output.read_text():
+            assert time.monotonic() < deadline, server.output.read_text()
+            time.sleep(0.1)
+        assert fetch("GET", f"{server.url}/_daypass/health").status == 200
 
 
 # --- stopping ------------------------------------------------------------------------------------------------

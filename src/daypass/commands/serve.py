@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import uvicorn
@@ -18,9 +19,11 @@ from uvicorn.supervisors import Multiprocess
 from daypass import config
 from daypass.config import AuthorizerListener, Settings, SettingsError
 from daypass.edge.mutual_tls import server_context
+from daypass.log_lines import write_log_lines
 from daypass.settings import GROUPS, SETTINGS, Kind, Setting
 from daypass.store import StoreError, open_store
 
+_log: Final = logging.getLogger("daypass")
 _GRACE_SECONDS = 30  # for requests in flight when told to stop
 _BACKLOG = 2048  # connections that wait to be accepted
 
@@ -207,4 +210,16 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> None:
         gc.disable()  # as daypass.cli does; the application turns it on when it has started
         uvicorn.Server(server_config).run(sockets=listeners)
     else:
-        Multiprocess(server_config, sockets=listeners).run()
+        write_log_lines()
+        _Workers(server_config, sockets=listeners).run()
+
+
+class _Workers(Multiprocess):
+    """Starts another worker for one that ended, and says so: uvicorn does not, at this level of its log."""
+
+    def keep_subprocess_alive(self) -> None:
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                _log.error("worker %s ended with %s; worker %s takes its place", old.pid, old.exitcode, new.pid)
