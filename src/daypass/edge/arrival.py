@@ -130,11 +130,14 @@ class Form:
         return 201, ((b"content-type", b"application/xml"), (b"content-length", length)), body
 
     def _redirect(self, etag: str) -> bytes | None:
-        """Where whoever signed the form sends the browser to; nobody's wish is none."""
+        """Where whoever signed the form sends the browser to; nobody's wish is none, nor is what is no address."""
         text = self.fields.get("success_action_redirect", self.fields.get("redirect"))
         if text is None or self.policy is None or not text.isascii() or not text.isprintable() or " " in text:
             return None
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return None
         if parts.scheme not in ("http", "https") or not parts.netloc:
             return None
         named = f"bucket={quote(self.bucket, safe='')}&key={quote(self.key, safe='')}&etag={quote(etag, safe='')}"
