@@ -223,8 +223,11 @@ def _same_object(front: _Endpoint, behind: _Endpoint, path: bytes, name: str) ->
     check = f"an object called {name!r}"
     status, answer = front.send("PUT", path, body)
     if status != 200:
-        advice = f"writing it was answered {status}: {_code(answer)}"
-        if _code(answer) == "SignatureDoesNotMatch":
+        code = _code(answer)
+        if behind.send("PUT", path, body)[0] != 200:
+            return Result(check, passed=True, advice=f"the store does not take it, by the gateway either: {code}")
+        advice = f"writing it was answered {status}: {code}"
+        if code == "SignatureDoesNotMatch":
             advice += "; the proxy changes the path, the Host or another header that is signed"
         return Result(check, passed=False, advice=advice)
     status, answer = behind.send("GET", path)
