@@ -143,6 +143,16 @@ def test_only_the_store_is_signed_for(signing: Signed) -> None:
     assert (status, "headers" in answer) == (400, False)
 
 
+@pytest.mark.parametrize("uri", ["http://[/table/a", "http://st\u00f6re/table/a", "table/a", "http:///a", "{store}/%zz"])
+def test_what_is_no_address_at_the_store_is_refused(signing: Signed, uri: str) -> None:
+    asked = {"method": "GET", "region": "us-east-1", "uri": uri.format(store=signing.store), "headers": {}}
+    assert post(signing.daypass, "/_daypass/sign", json.dumps(asked).encode(), signing.token)[0] == 400
+
+
+def test_a_form_of_too_many_fields_is_refused(signing: Signed) -> None:
+    assert post(signing.daypass, "/_daypass/sign/token", b"a=b&" * 9)[0] == 400
+
+
 @pytest.mark.parametrize("header", ["Authorization", "X-Amz-Security-Token", "X-Amz-Unknown", "X-Amz-Acl"])
 def test_a_header_that_is_not_decided_on_is_not_signed(signing: Signed, header: str) -> None:
     status, answer = sign(signing, "PUT", f"/{BUCKET}/table/a", None, **{header: "public-read"})

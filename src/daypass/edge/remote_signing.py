@@ -140,7 +140,7 @@ class RemoteSigning:
         request = _request(scope, self._now())
         body = await whole_body(receive, limits.SIGNIN_BODY_BYTES)
         if scope["path"] == TOKEN_PATH:
-            form = dict(parse_qsl(body.decode("latin-1"), max_num_fields=8))
+            form = _form(body)
             token, expires = await self._sign_in.signer_token(form.get("Session", ""), request, request_id)
             return {"token": token, "expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
         caller = await self._sign_in.open_signer_token(_bearer(request), request)
@@ -194,7 +194,12 @@ def _wanted(asked: SignRequest, request: RawRequest) -> RawRequest:
     Raises:
         ServiceError: it is no request to a store, or carries a signature of its own.
     """
-    parts = urlsplit(asked.uri)
+    if not asked.uri.isascii():
+        raise ServiceError("ValidationError", 400, "`uri` is not percent-encoded.")
+    try:
+        parts = urlsplit(asked.uri)
+    except ValueError:
+        raise ServiceError("ValidationError", 400, "`uri` is no address.") from None
     if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc or parts.fragment:
         raise ServiceError("ValidationError", 400, "`uri` is the address of an object at the store.")
     headers = [(b"host", parts.netloc.encode("latin-1", "replace"))]
@@ -218,6 +223,13 @@ def _wanted(asked: SignRequest, request: RawRequest) -> RawRequest:
         secure=request.secure,
         received=request.received,
     )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("latin-1"), max_num_fields=8))
+    except ValueError:
+        raise ServiceError("ValidationError", 400, "The form has too many fields.") from None
 
 
 def _bearer(request: RawRequest) -> str:

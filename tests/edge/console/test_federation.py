@@ -152,6 +152,8 @@ def test_one_kind_of_token_never_stands_in_for_another(daypass: InProcess, bob: 
         "javascript:alert(1)",
         "http://127.0.0.1:8420.evil.example/_daypass/console",
         "http://user@127.0.0.1:8420/_daypass/console",
+        "http://[/_daypass/console",
+        "/_daypass/console?" + "a=b&" * 9,
     ],
 )
 def test_the_endpoint_is_no_open_redirect(daypass: InProcess, bob: Key, destination: str) -> None:
@@ -159,6 +161,14 @@ def test_the_endpoint_is_no_open_redirect(daypass: InProcess, bob: Key, destinat
     link = {"Action": "login", "SigninToken": token, "Destination": destination}
     assert said(get(daypass, "/federation", link)) == REFUSED
     assert said(get(daypass, "/federation", {"Action": "logout", "redirect_uri": destination})) == REFUSED
+
+
+def test_a_request_of_too_many_parameters_is_refused_and_no_fault_of_ours(daypass: InProcess) -> None:
+    many = {f"a{n}": "1" for n in range(65)}
+    assert said(get(daypass, "/_daypass/federation", {"Action": "login", **many})) == REFUSED
+    assert get(daypass, "/federation", many).text("Code") == "NotImplemented", "it is S3's, which has no backend here"
+    refused = get(daypass, "/federation", {"Action": "login", "Issuer": "http://[", "SigninToken": "none"})
+    assert said(refused) == REFUSED
 
 
 def test_signing_out_takes_every_cookie_back(daypass: InProcess) -> None:

@@ -116,7 +116,7 @@ class Console:
             session = await self._sign_in.open(_session_of(request), request)
         except SignInRefused:
             return page.signed_out()
-        asked = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
+        asked = dict(_pairs(request.query.decode("latin-1"), at_most=8))
         return await page.console(session, self._authorizer, request, asked)
 
 
@@ -126,7 +126,19 @@ def _log_out(form: Mapping[str, str], request: RawRequest) -> RawResponse:
 
 
 def _action_of(query: str) -> str:
-    return next((value for name, value in parse_qsl(query, max_num_fields=64) if name == "Action"), "")
+    """The Action of a query; empty if it has none, or so many parameters that it is none of ours."""
+    try:
+        return next((value for name, value in _pairs(query, at_most=64) if name == "Action"), "")
+    except SignInRefused:
+        return ""
+
+
+def _pairs(query: str, *, at_most: int) -> list[tuple[str, str]]:
+    """Raises SignInRefused: there are more."""
+    try:
+        return parse_qsl(query, max_num_fields=at_most)
+    except ValueError:
+        raise SignInRefused from None
 
 
 def _is_form(scope: Scope) -> bool:
@@ -167,19 +179,25 @@ def _destination(text: str, request: RawRequest) -> bytes:
     Raises:
         SignInRefused: it is elsewhere.
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise SignInRefused from None
     host = request.header(b"host") or ""
     elsewhere = (parts.scheme or parts.netloc) and (
         parts.scheme not in ("http", "https") or parts.netloc.lower() != host.lower()
     )
     if elsewhere or parts.path != CONSOLE_PATH:
         raise SignInRefused
-    query = urlencode(parse_qsl(parts.query, max_num_fields=8))
+    query = urlencode(_pairs(parts.query, at_most=8))
     return (CONSOLE_PATH + (f"?{query}" if query else "")).encode("ascii")
 
 
 def _is_web_address(text: str) -> bool:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
