@@ -143,7 +143,9 @@ def test_only_the_store_is_signed_for(signing: Signed) -> None:
     assert (status, "headers" in answer) == (400, False)
 
 
-@pytest.mark.parametrize("uri", ["http://[/table/a", "http://st\u00f6re/table/a", "table/a", "http:///a", "{store}/%zz"])
+@pytest.mark.parametrize(
+    "uri", ["http://[/table/a", "http://st\u00f6re/table/a", "table/a", "http:///a", "{store}/%zz"]
+)
 def test_what_is_no_address_at_the_store_is_refused(signing: Signed, uri: str) -> None:
     asked = {"method": "GET", "region": "us-east-1", "uri": uri.format(store=signing.store), "headers": {}}
     assert post(signing.daypass, "/_daypass/sign", json.dumps(asked).encode(), signing.token)[0] == 400
