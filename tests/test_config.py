@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daypass.config import SettingsError, load
+from daypass.config import SettingsError, exposed_file, load
 
 KEYS = {"DAYPASS_S3_BACKEND_ACCESS_KEY_ID": "gateway", "DAYPASS_S3_BACKEND_SECRET_ACCESS_KEY": "hunter2hunter2"}
 
@@ -193,3 +193,32 @@ def test_backends_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "daypass.toml").write_text('backend = "http://127.0.0.1"\n')
     with pytest.raises(SettingsError, match=r"one \[\[backend\]\] each"):
         load({"data": str(tmp_path)}, {})
+
+
+SECRET_LINE = (
+    'authorizer_token = "a-token-of-more-than-thirty-two-characters"\nauthorizer_listen = "unix:/run/a.sock"\n'
+)
+BACKEND_LINES = '[[backend]]\nurl = "http://a"\naccess_key_id = "x"\nsecret_access_key = "y"\n'
+
+
+@pytest.mark.parametrize("text", [SECRET_LINE, BACKEND_LINES], ids=["of a setting", "of a backend"])
+def test_a_file_with_secrets_that_others_can_read_is_found(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    named = {"data": "/nowhere", "config": str(file)}
+    tmp_path.chmod(0o755)
+    for mode, is_found in ((0o644, True), (0o640, True), (0o604, True), (0o600, False)):
+        file.chmod(mode)
+        assert exposed_file(named, {}) == (file if is_found else None)
+        assert exposed_file({}, {"DAYPASS_CONFIG": str(file)}) == (file if is_found else None)
+    file.chmod(0o644)
+    tmp_path.chmod(0o700)
+    assert exposed_file(named, {}) is None, "a directory that is its owner's alone is enough"
+
+
+def test_a_file_without_secrets_is_everybodys_to_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "daypass.toml").write_text("workers = 2\n")
+    (tmp_path / "daypass.toml").chmod(0o644)
+    assert exposed_file({"data": str(tmp_path)}, {}) is None
+    assert exposed_file({"data": str(tmp_path / "elsewhere")}, {}) is None

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from daypass import limits
 from daypass.names import Secret, is_account_id
-from daypass.settings import DEFAULT_LISTEN, PREFIX, SETTINGS, misspelt
+from daypass.settings import DEFAULT_LISTEN, PREFIX, SETTINGS, Kind, misspelt
 from daypass.wire.origin import origin_of
 
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -146,8 +146,9 @@ def load(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
     from_environment = {
         name: environment[setting.variable] for name, setting in SETTINGS.items() if environment.get(setting.variable)
     }
-    data = given.get("data", from_environment.get("data"))
-    from_file = _read_file(given.pop("config", None) or environment.get("DAYPASS_CONFIG"), data)
+    file = _file_in_force(given, environment)
+    given.pop("config", None)
+    from_file = {} if file is None else _read_file(file)
     values: dict[str, Any] = {**from_file, **from_environment, **given}
     if not values.get("data"):
         raise SettingsError("no data directory: pass --data DIR or set DAYPASS_DATA")
@@ -183,10 +184,31 @@ def misspelt_variables() -> dict[str, str]:
     return misspelt(os.environ)
 
 
-def _read_file(named: str | None, data: Any) -> dict[str, Any]:
-    path = Path(named) if named else Path(data) / "daypass.toml" if data else None
-    if path is None or not (named or path.exists()):
-        return {}
+def exposed_file(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Path | None:
+    """The file of the settings, if there are secrets in it and others on the machine can read it.
+
+    options, environment: as of `load`, which has read it without a fault.
+    """
+    file = _file_in_force(options, os.environ if environment is None else environment)
+    if file is None or not (file.stat().st_mode & 0o044 and file.parent.stat().st_mode & 0o011):
+        return None
+    values = _read_file(file)
+    secrets = {setting.name for setting in SETTINGS.values() if setting.kind is Kind.SECRET}
+    has_secrets = not secrets.isdisjoint(values) or any("secret_access_key" in one for one in values.get(_BACKENDS, ()))
+    return file if has_secrets else None
+
+
+def _file_in_force(options: Mapping[str, Any], environment: Mapping[str, str]) -> Path | None:
+    """None if there is none."""
+    named = options.get("config") or environment.get("DAYPASS_CONFIG")
+    if named:
+        return Path(named)
+    data = options.get("data") or environment.get(SETTINGS["data"].variable)
+    file = Path(data) / "daypass.toml" if data else None
+    return file if file is not None and file.exists() else None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -90,7 +90,7 @@ def serve(**options: Any) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(f"Daypass serves {url} (workers: {settings.workers}). AWS_ENDPOINT_URL={url}", err=True)
-    for line in [*_in_force(settings), *doubts, *_ignored()]:
+    for line in [*_in_force(settings), *doubts, *_ignored(), *_exposed(options)]:
         click.echo(f"  {line}", err=True)
     # Told to stop, the server finishes the requests in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -125,6 +125,11 @@ def _ignored() -> list[str]:
         f"Warning: {variable} is no setting and does nothing; is {meant} meant?"
         for variable, meant in config.misspelt_variables().items()
     ]
+
+
+def _exposed(options: dict[str, Any]) -> list[str]:
+    file = config.exposed_file(options)
+    return [] if file is None else [f"Warning: others can read {file}, and secrets are in it; run: chmod 600 {file}"]
 
 
 async def _check_store(settings: Settings) -> list[str]:
