@@ -187,7 +187,9 @@ def _check_value(call: S3Call, name: str, value: str) -> None:
         # To overwrite nothing is all that can be asked of a write. (S3 API Reference, PutObject, "If-None-Match")
         raise header_not_implemented(name)
     values = _VALUES.get(name)
-    if value not in values if values is not None else not value and name in call.headers:
+    # An empty prefix or delimiter, which are no headers, is one.
+    is_one = value in values if values is not None else bool(value) or name not in call.headers
+    if not is_one:
         raise s3_error("InvalidArgument", "a header has no such value", ArgumentName=name, ArgumentValue=value)
 
 
