@@ -82,7 +82,7 @@ def request(method: str = "GET", *, length: int | None = None, **changes: bytes)
 
 
 async def ask(upstream: Upstream, asked: UpstreamRequest, body: bytes | AsyncIterator[bytes] = b"") -> bytes:
-    async with upstream.exchange(asked, body) as answer:
+    with await upstream.ask(asked, body) as answer:
         return await answer.read(100)
 
 

@@ -188,7 +188,7 @@ async def object_tags(
         at=at,
     )
     try:
-        async with upstream.exchange(request) as response:
+        with await upstream.ask(request) as response:
             if response.status == 404:
                 return {}
             body = await response.read(limits.UPSTREAM_ERROR_BYTES)
@@ -222,7 +222,7 @@ class BackendBuckets:
 
     async def has_bucket(self, name: str, at: datetime) -> bool:
         try:
-            async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
+            with await self._upstream_of(name).ask(_bucket_request("HEAD", name, at)) as response:
                 if response.status == 404:
                     return False
                 _tell_of_refusal(response.status, name)
@@ -235,7 +235,7 @@ class BackendBuckets:
 
     async def reaches_bucket(self, name: str, at: datetime) -> bool:
         try:
-            async with self._upstream_of(name).exchange(_bucket_request("HEAD", name, at)) as response:
+            with await self._upstream_of(name).ask(_bucket_request("HEAD", name, at)) as response:
                 if response.status >= 500:
                     raise await error_of(response, None)
                 _tell_of_refusal(response.status, name)
@@ -251,7 +251,7 @@ class BackendBuckets:
         document = _bucket_configuration(upstream.region)
         request = _bucket_request("PUT", name, at, document, object_lock=object_lock)
         try:
-            async with upstream.exchange(request, document) as response:
+            with await upstream.ask(request, document) as response:
                 if response.status == 200:
                     return
                 if response.status >= 500:
@@ -279,7 +279,7 @@ class BackendBuckets:
             at=at,
         )
         try:
-            async with self._upstream_of(bucket).exchange(request) as response:
+            with await self._upstream_of(bucket).ask(request) as response:
                 if response.status == 404:
                     raise s3_error("NoSuchKey" if version_id is None else "NoSuchVersion", Key=key)
                 if response.status != 200:
@@ -289,7 +289,7 @@ class BackendBuckets:
 
     async def delete_bucket(self, name: str, at: datetime) -> None:
         try:
-            async with self._upstream_of(name).exchange(_bucket_request("DELETE", name, at)) as response:
+            with await self._upstream_of(name).ask(_bucket_request("DELETE", name, at)) as response:
                 if 200 <= response.status < 300 or response.status == 404:
                     return
                 raise await error_of(response, None, BucketName=name)

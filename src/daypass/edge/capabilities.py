@@ -110,7 +110,7 @@ class Capabilities:
             at=exchange.request.received,
         )
         try:
-            async with upstream.exchange(request) as response:
+            with await upstream.ask(request) as response:
                 body = await response.read(limits.UPSTREAM_ERROR_BYTES)
                 is_object = response.header(b"etag") is not None
         except UpstreamFailure as failure:

@@ -92,7 +92,7 @@ async def _ask(
         at=exchange.request.received,
     )
     try:
-        async with upstream.exchange(request, document) as response:
+        with await upstream.ask(request, document) as response:
             if response.status != 200:
                 raise await error_of(response, exchange.call, BucketName=exchange.bucket_name)
             body = await response.read(limits.ANSWER_DOCUMENT_BYTES)

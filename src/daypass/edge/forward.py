@@ -69,11 +69,8 @@ class Forwarder:
             writer, content = trailed
             request = _trailed_request(request, exchange, body, writer)
         try:
-            response = await self._upstream.ask(request, content)
-            try:
+            with await self._upstream.ask(request, content) as response:
                 await self._relay(exchange, client, body, form, response)
-            finally:
-                response.end()
         except UpstreamFailure as failure:
             raise unavailable(failure) from None
 

@@ -13,8 +13,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from daypass.edge.backend_signer import BackendSigner
@@ -56,7 +55,7 @@ class BackendSettings(Protocol):
 
 
 class UpstreamResponse:
-    """An answer of the backend: its head, and its body as far as it is read. Whoever got it ends it with `end`."""
+    """An answer of the backend: its head, and its body as far as it is read. It ends with its `with` block."""
 
     __slots__ = ("_connection", "_pool", "headers", "status")
 
@@ -96,7 +95,10 @@ class UpstreamResponse:
                 break
         return bytes(body[:max_bytes])
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """The exchange is over; if its body was not read whole, so is its connection."""
         self._pool.give_back(self._connection)
 
@@ -120,15 +122,8 @@ class Upstream:
     async def close(self) -> None:
         self._pool.close()
 
-    def exchange(
-        self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b""
-    ) -> AbstractAsyncContextManager[UpstreamResponse]:
-        """As `ask`, ended by itself."""
-        return _Exchange(self, request, body)
-
     async def ask(self, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes = b"") -> UpstreamResponse:
-        """One request and the head of its answer, which the caller ends; the connection is closed at once if either is
-        left unfinished.
+        """One request and the head of its answer; the connection is closed at once if either is left unfinished.
 
         body: exactly content_length bytes. If it raises, so does this, and the connection is closed with the
             request unfinished.
@@ -170,21 +165,3 @@ class Upstream:
             self._pool.give_back(connection)
             raise
         return connection
-
-
-class _Exchange(AbstractAsyncContextManager[UpstreamResponse]):
-    """One request and its answer, which ends with the block that it is used in."""
-
-    def __init__(self, upstream: Upstream, request: UpstreamRequest, body: AsyncIterator[bytes] | bytes) -> None:
-        self._upstream = upstream
-        self._request = request
-        self._body = body
-        self._response: UpstreamResponse | None = None
-
-    async def __aenter__(self) -> UpstreamResponse:
-        self._response = response = await self._upstream.ask(self._request, self._body)
-        return response
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._response is not None:
-            self._response.end()
