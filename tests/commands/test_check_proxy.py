@@ -6,10 +6,10 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import pytest
 from click.testing import CliRunner
 
 from daypass.commands.check_proxy import check_proxy
@@ -21,12 +21,13 @@ class Store(BaseHTTPRequestHandler):
     """Keeps files: a name with a slash at its end is a directory, which has no content."""
 
     objects: ClassVar[dict[str, bytes]] = {}
+    verifies = True
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if "Authorization" not in self.headers:
             self._answer(403)
-        elif hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
+        elif self.verifies and hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
             self._answer(400)
         elif self.path.endswith("/") and body:
             self._answer(400, REFUSED)
@@ -52,9 +53,13 @@ class Store(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def store() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
+class CarelessStore(Store):
+    verifies = False
+
+
+@contextmanager
+def serving(store: type[Store]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), store)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -63,12 +68,19 @@ def store() -> Iterator[str]:
     server.server_close()
 
 
-def test_what_the_store_cannot_keep_is_no_fault_of_the_proxy(store: str) -> None:
+def checked(store: type[Store]) -> tuple[int, list[dict[str, Any]]]:
+    """How the command ends, and its results, of a proxy that is the store itself."""
     environment = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
-    options = ("--proxy", store, "--gateway", store, "--bucket", "lake", "--json")
-    done = CliRunner(env=environment).invoke(check_proxy, options)
-    results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.exit_code, len(results)) == (0, 14)
+    with serving(store) as url:
+        options = ("--proxy", url, "--gateway", url, "--bucket", "lake", "--json")
+        done = CliRunner(env=environment).invoke(check_proxy, options)
+    assert store.objects == {}, "what was written is removed again"
+    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_the_store_cannot_keep_is_no_fault_of_the_proxy() -> None:
+    status, results = checked(Store)
+    assert (status, len(results)) == (0, 14)
     assert [result for result in results if result["advice"]] == [
         {
             "check": "an object called 'trailing/'",
@@ -76,4 +88,10 @@ def test_what_the_store_cannot_keep_is_no_fault_of_the_proxy(store: str) -> None
             "advice": "the store does not take it, by the gateway either: DirectoryObjectContainsData",
         }
     ]
-    assert Store.objects == {}, "what was written is removed again"
+
+
+def test_a_store_that_verifies_no_hash_fails_that_check_and_no_other() -> None:
+    status, results = checked(CarelessStore)
+    (failed,) = [result for result in results if not result["passed"]]
+    assert (status, failed["check"]) == (1, "a body that is not the one that was signed is refused")
+    assert "the store does not verify x-amz-content-sha256" in failed["advice"]
