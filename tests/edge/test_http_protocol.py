@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import threading
@@ -123,6 +124,32 @@ def test_a_head_without_end_is_refused_and_not_gathered(where: bytes, connected:
         pass  # cut off, as it should be
     assert sent < 64 * limits.REQUEST_HEAD_BYTES
     assert not everything(connected).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("length", [b"Content-Length: 40", b"Transfer-Encoding: chunked"])
+def test_a_body_after_an_upgrade_is_not_read_as_a_request(
+    connected: socket.socket, protocol: bytes, length: bytes
+) -> None:
+    """HAProxy passes Upgrade on: the next client would get the answer to what the first one hid in its body."""
+    hidden = HELLO + b"X-Hidden: 1\r\n\r\n"
+    head = b"PUT / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: " + protocol + b"\r\n" + length + b"\r\n\r\n"
+    connected.sendall(head)
+    time.sleep(0.1)
+    connected.sendall(hidden)
+    answered = b""
+    with contextlib.suppress(ConnectionError):
+        while received := connected.recv(65_536):
+            answered += received
+    assert answered.count(b"HTTP/1.1") == 1
+    assert answered.startswith(b"HTTP/1.1 400")
+
+
+def test_a_wish_for_another_protocol_is_passed_over(connected: socket.socket) -> None:
+    wish = HELLO + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    for request in (wish, HELLO + b"\r\n", wish):
+        connected.sendall(request)
+        assert connected.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_says_nothing_is_cut_off(connected: socket.socket) -> None:

@@ -1,5 +1,8 @@
 """uvicorn's HTTP protocol with what it lacks: a bound on a request's head, and answers that leave in one piece.
 
+A request that asks for another protocol and has a body is refused: nothing here speaks another, and the body would be
+read as a request of its own.
+
 uvicorn over httptools gathers headers of any length for any time. Bodies are bounded where they are read: by
 edge.asgi for the API, by edge.client for objects. uvicorn also writes an answer's head and body apart: two system
 calls, and a client that is woken twice.
@@ -16,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from daypass import limits
 
+_NO_UPGRADE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -106,7 +110,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.end_head()
+        # httptools reads no body after `Upgrade`: what follows would be the next request, made of this one's body.
+        if self.parser.should_upgrade() and self._announces_a_body():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_NO_UPGRADE)
+            self.transport.close()
+            return
         super().on_headers_complete()
+
+    def _announces_a_body(self) -> bool:
+        named = dict(self.headers)
+        return named.get(b"content-length", b"0").strip(b"0") != b"" or b"transfer-encoding" in named
 
     def begin_head(self) -> None:
         self._in_head = True
