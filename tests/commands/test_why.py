@@ -73,6 +73,9 @@ def test_an_unknown_request_or_log_is_said_in_one_line(server: Daypass, tmp_path
     unknown = daypass_command("why", "no-such-request", "--data", str(server.data))
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "no request `no-such-request`" in unknown.stderr
+    assert "x-daypass-request-id is the one" in unknown.stderr, "a store has ids of another form"
+    older = daypass_command("why", "0c5c7a0e-3d2b-4c43-9c1e-8f5d2d6c6a11", "--data", str(server.data))
+    assert older.stderr.endswith("; name logs that were rotated away as well\n")
     assert daypass_command("why", "x", "--data", str(tmp_path)).returncode == 1
     assert daypass_command("why", "x").returncode == 2
 

@@ -7,6 +7,7 @@ directory may ask; the server is not involved.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 
 _BLOCK_BYTES: Final = 1_048_576  # of a log, read at a time from its end
 _FAR_SECONDS: Final = 3_600  # no two records of one request are so far apart
+_OURS: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a UUID
 _DECIDED: Final = {
     "Allowed": "allowed",
     "ExplicitlyDenied": "DENIED",
@@ -56,7 +58,12 @@ def why(request_id: str, files: Sequence[Path], data: Path | None, as_json: bool
         if records:
             click.echo("\n".join([json.dumps(record) for record in records]) if as_json else told(records))
             return
-    raise click.ClickException(f"no request `{request_id}` in {', '.join(str(log) for log in logs)}")
+    hint = (
+        "name logs that were rotated away as well"
+        if _OURS.fullmatch(request_id)
+        else "it is not of Daypass's form; where the store answered through nginx, x-daypass-request-id is the one"
+    )
+    raise click.ClickException(f"no request `{request_id}` in {', '.join(str(log) for log in logs)}; {hint}")
 
 
 def find(log: Path, request_id: str) -> list[dict[str, Any]]:
