@@ -36,7 +36,7 @@ class Backend:
 
     url: scheme, host and port; no path.
     buckets: patterns of the names of the buckets that are on it; the first backend that one fits is a bucket's own.
-    keeps_dots: whether it stores keys with `.` and `..` segments as they are; else they are refused.
+    keeps_dots: whether it stores keys with `.` or `..` segments, or with slashes in a row, as they are.
     takes_trailers: whether it takes a checksum after a body in unsigned chunks; else that of a large object ends here.
     """
 

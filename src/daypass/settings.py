@@ -62,7 +62,7 @@ _S3: Final = (
     Setting(
         "s3_backend_keeps_dots",
         "",
-        "The store keeps keys with `.` and `..` segments as they are. Default: such keys are refused.",
+        "The store keeps `.`, `..` and `//` in keys. Default: dots are refused, and `//` is decided on as `/` too.",
         Kind.FLAG,
     ),
     Setting(
