@@ -469,6 +469,7 @@ def test_an_answer_without_a_body_promises_none(server: Daypass, recorder: Recor
         ("403 Forbidden", "RequestTimeTooSkewed"),
         ("400 Bad Request", "ExpiredToken"),
         ("400 Bad Request", "AuthorizationHeaderMalformed"),
+        ("400 Bad Request", "RequestTimeout"),
         ("500 Internal Server Error", "InternalError"),
     ],
 )
@@ -480,6 +481,18 @@ def test_a_backend_that_refuses_the_gateway_is_not_the_clients_fault(
     assert (refused.code, refused.status) == ("ServiceUnavailable", 503)
     assert b"RECORDINGKEY" not in refused.body
     assert code in server.output.read_text()
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "409 Conflict"])
+def test_a_refusal_of_the_backends_own_is_one_that_clients_do_not_try_again(
+    server: Daypass, recorder: RecordingBackend, status: str
+) -> None:
+    """versitygw answers 400 DirectoryObjectContainsData to a body for a key that ends in a slash."""
+    recorder.answer = lambda _: answer(status, error("DirectoryObjectContainsData", "RECORDINGKEY holds data"))
+    refused = put(server, server.root)
+    assert (refused.code, refused.status) == ("InvalidRequest", 400)
+    assert b"RECORDINGKEY" not in refused.body
+    assert "DirectoryObjectContainsData" in server.output.read_text()
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,25 @@ _IN_ITS_WORDS: Final = frozenset(
     {"BadDigest", "InvalidArgument", "InvalidRequest", "InvalidTag", "MalformedXML", "NotImplemented"}
 )
 
+# A refusal with one of these statuses is of the request, and will be one again, unless its code is about the gateway's
+# own key or about time.
+_REFUSALS: Final = frozenset({400, 409, 413, 422})
+_NOT_OF_THE_REQUEST: Final = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "AuthorizationQueryParametersError",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "MissingSecurityHeader",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "SignatureDoesNotMatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+
 # Who may do these may still be refused by a backend that holds the object for its retention period.
 _OBJECT_LOCK_REFUSES: Final = frozenset({"DeleteObject", "PutObjectLegalHold", "PutObjectRetention"})
 
@@ -93,6 +112,7 @@ _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
 )
 
 _UNAVAILABLE: Final = "The storage behind this service is not available; please try again."
+_REFUSED: Final = "The storage behind this service refused the request; its operator can see why in the log."
 _BROKEN_OFF: Final = "The storage behind this service could not answer; its operator can see why in the log."
 
 
@@ -133,7 +153,8 @@ async def error_of(response: UpstreamResponse, call: S3Call | None, **details: s
 
 
 def error_from(status: int, body: bytes, call: S3Call | None, details: Mapping[str, str]) -> ServiceError:
-    """As error_of, of a body that was read. It is a failure of ours unless the code is the client's affair."""
+    """As error_of, of a body that was read. A code that is not known is told as a refusal where it must be one, which
+    clients do not try again, and else as a failure of ours."""
     code, message = _read(body)
     if code is None:
         of_bucket = call is None or call.target == "bucket"
@@ -144,6 +165,8 @@ def error_from(status: int, body: bytes, call: S3Call | None, details: Mapping[s
     if code in _PASSED_ON:
         return s3_error(code, message if code in _IN_ITS_WORDS else None, **details)
     _log.error("the S3 backend answered %d %s to the gateway: %s", status, code or "without a code", message or "-")
+    if call is not None and code is not None and status in _REFUSALS and code not in _NOT_OF_THE_REQUEST:
+        return s3_error("InvalidRequest", _REFUSED)
     return s3_error("ServiceUnavailable", _BROKEN_OFF)
 
 
