@@ -68,7 +68,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--seconds", type=float, default=1.5, help="timed part of one round")
-    arguments.add_argument("--transfers", type=int, default=3, help="of a large object, each way")
+    arguments.add_argument("--transfers", type=int, default=9, help="of a large object, each way")
     arguments.add_argument("--swift", action="store_true", help="multipart uploads to OpenStack Swift, too")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()

@@ -41,6 +41,7 @@ _STATIC: Final = """
   }}
 """
 _FRONT: Final = Path(__file__).parents[2] / "docs" / "proxies" / "nginx.conf"
+# As documented for `auth_request`, with nothing asked.
 _PROXY: Final = """
   upstream backend {{ server 127.0.0.1:{backend}; keepalive 64; }}
   server {{
@@ -50,7 +51,11 @@ _PROXY: Final = """
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_request_buffering off;
-      proxy_buffering on;
+      proxy_max_temp_file_size 0;
+      proxy_buffers 8 64k;
+      proxy_buffer_size 16k;
+      proxy_busy_buffers_size 128k;
+      client_body_buffer_size 256k;
     }}
   }}
 """
