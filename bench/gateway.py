@@ -1,13 +1,15 @@
 """What the S3 gateway costs: beside nginx `proxy_pass` before the same backend, and beside the backend asked directly.
 
-    python bench/gateway.py [--rounds 3] [--seconds 1.5] [--transfers 3] [--json FILE]
+    python bench/gateway.py [--rounds 3] [--seconds 1.5] [--transfers 9] [--streams 100] [--json FILE]
 
 The backend is nginx with static files (Debian: nginx-core), the fastest there is, on the load's core; the gateway (one
 worker, audit on, an IAM user with an identity policy) and the proxy are on the other, and so are nginx and the
 authorizer of `auth_request`, configured as docs/authorizer.md shows. Rounds alternate between them:
 GET and PUT of 1 KiB at 1 and 32 connections, and one 64 MiB object each way. Every request to the gateway is signed;
-medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing. With --swift,
-ten multipart uploads of 16 MiB at a time go to OpenStack Swift as well, by boto3, directly and through the gateway.
+medians are printed, and the ratios that are goals. Where there is no nginx, it says so and does nothing. With
+--streams so many large objects move at a time, for the gateway's memory: 100 uploads need 7 GB of /dev/shm. With
+--swift, ten multipart uploads of 16 MiB at a time go to OpenStack Swift as well, by boto3, directly and through
+the gateway.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ UPLOADS: Final = 10  # at a time
 PARTS: Final = 2
 PART_BYTES: Final = 8 * 1024**2
 GOAL_CPU_US: Final = 250.0  # of the gateway for a small request, at most
+GOAL_MEMORY_MIB: Final = 200  # resident, with 100 large objects at a time, at most
 GOAL_SHARE: Final = 0.6  # of proxy_pass's throughput with a large object, at least
 GOAL_FRONT_SHARE: Final = 0.95  # the same, of nginx with auth_request
 GOAL_FRONT_REQUESTS: Final = 10_000  # small requests a second through nginx with auth_request, at least
@@ -69,6 +72,9 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--seconds", type=float, default=1.5, help="timed part of one round")
     arguments.add_argument("--transfers", type=int, default=9, help="of a large object, each way")
+    arguments.add_argument(
+        "--streams", type=int, default=0, help="large objects at a time, for memory; each takes 64 MiB of /dev/shm"
+    )
     arguments.add_argument("--swift", action="store_true", help="multipart uploads to OpenStack Swift, too")
     arguments.add_argument("--json", type=Path, help="write every round there")
     given = arguments.parse_args()
@@ -82,8 +88,14 @@ def main() -> None:
     ):
         timed = _small(Path(scratch), all_, given.rounds, given.seconds)
         moved = _large(Path(scratch), all_, given.transfers)
-        memory = peak_resident_mib(all_["gateway"].server.process.pid)
-    _print(timed, moved, memory)
+        memory = [peak_resident_mib(all_["gateway"].server.process.pid)]
+        if given.streams:
+            memory += _streams(Path(scratch), all_["gateway"], given.streams)
+    _print(timed, moved, memory[0])
+    for method, peak in zip(("GETs", "PUTs"), memory[1:], strict=False):
+        print(
+            f"the same after {given.streams:>4} {method} of 64 MiB at a time {peak:>9.1f}       ≤ {GOAL_MEMORY_MIB:g}"
+        )
     if given.swift:
         _multipart(given.transfers)
     if given.json:
@@ -192,16 +204,31 @@ def _large(scratch: Path, targets: dict[str, Target], transfers: int) -> list[di
                 head = _head(target, method, "homes/large", declared, length)
                 (scratch / "transfer").write_bytes(head)
                 before, asked = usage(target.server.process.pid), target.cpu_seconds()
-                command = [sys.executable, "-m", "support.transfer", "--port", str(target.server.port)]
-                command += ["--requests", str(scratch / "transfer"), "--bytes", str(length)]
-                command += ["--core", str(servers.LOAD_CORE)]
-                finished = subprocess.run(command, cwd=_BENCH, check=False, capture_output=True, text=True)
-                if finished.returncode != 0:
-                    raise SystemExit(f"{method} of a large object from {name} failed:\n{finished.stderr}")
+                seconds = _transfer(target, scratch / "transfer", length)
                 cpu = usage(target.server.process.pid).since(before).cpu_seconds + target.cpu_seconds() - asked
-                seconds = json.loads(finished.stdout)["seconds"]
                 moved.append({"server": name, "method": method, "seconds": seconds, "cpu_seconds": cpu})
     return moved
+
+
+def _streams(scratch: Path, gateway: Target, count: int) -> list[float]:
+    """The gateway's peak resident MiB after so many downloads at a time, and then after so many uploads."""
+    peaks = []
+    digest = hashlib.sha256(b"\0" * LARGE_BYTES).hexdigest()
+    for method, length, declared in (("GET", 0, hashlib.sha256(b"").hexdigest()), ("PUT", LARGE_BYTES, digest)):
+        (scratch / "transfer").write_bytes(_head(gateway, method, "homes/large", declared, length))
+        _transfer(gateway, scratch / "transfer", length, "--parallel", str(count))
+        peaks.append(peak_resident_mib(gateway.server.process.pid))
+    return peaks
+
+
+def _transfer(target: Target, request: Path, length: int, *options: str) -> float:
+    """Seconds. length: of the body that is sent."""
+    command = [sys.executable, "-m", "support.transfer", "--port", str(target.server.port), "--requests", str(request)]
+    command += ["--bytes", str(length), "--core", str(servers.LOAD_CORE), *options]
+    finished = subprocess.run(command, cwd=_BENCH, check=False, capture_output=True, text=True)
+    if finished.returncode != 0:
+        raise SystemExit(f"a large object to or from {target.server.name} failed:\n{finished.stderr}")
+    return float(json.loads(finished.stdout)["seconds"])
 
 
 # ---- multipart uploads -------------------------------------------------------------------------------------
