@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from daypass.commands.demo import decided_by, lines
+from daypass.demo.processes import ending_in_order
 from daypass.demo.world import Row
 from support.commands import daypass_command
 from support.server import COMMAND, clean_environment
@@ -112,6 +114,16 @@ def test_stopped_early_it_leaves_no_process_and_no_directory(signal_sent: signal
     assert "Traceback" not in rest
     assert [child for child in children if is_running(child)] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_that_a_library_drops_is_raised_again(signal_sent: signal.Signals) -> None:
+    with ending_in_order() as go_on:
+        go_on()
+        with contextlib.suppress(KeyboardInterrupt):  # as the interpreter does with what a finalizer raises
+            signal.raise_signal(signal_sent)
+        with pytest.raises(KeyboardInterrupt):
+            go_on()
 
 
 def test_without_boto3_it_says_what_to_install() -> None:

@@ -106,12 +106,14 @@ def recording(port: int = 0) -> Iterator[RecordingBackend]:
             body = self.rfile.read(length)
             request = Recorded(line[0], line[1], headers, body, len(body) == length, tuple(lines))
             record.requests.append(request)
+            # As it is now: once it has its answer, the other side may be about another test.
+            later = record.later
             if not record.sent_early and request.complete:
                 head, end, rest = record.answer(request).partition(b"\r\n\r\n")
                 self.wfile.write(head + end + (b"" if request.method == "HEAD" else rest))
-                if record.later[1]:
-                    time.sleep(record.later[0])
-                    self.wfile.write(record.later[1])
+                if later[1]:
+                    time.sleep(later[0])
+                    self.wfile.write(later[1])
             return request.complete and not record.sent_early
 
     class Server(socketserver.ThreadingTCPServer):

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +27,27 @@ class DemoFault(Exception):
 
 
 @contextmanager
-def ending_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every process we started is ended by its id."""
+def ending_in_order() -> Iterator[Callable[[], None]]:
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every process we started is ended by its id.
+
+    Yields what raises KeyboardInterrupt once more if there was one: where it reaches us in a finalizer or a callback
+    of a library, the interpreter or the library drops it.
+    """
+    interrupted = False
 
     def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def go_on() -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        yield
+        yield go_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

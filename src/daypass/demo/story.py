@@ -91,20 +91,20 @@ def play(report: Callable[[str], None], show: Callable[[Row], None]) -> bool:
     if find_spec("moto") is None:
         raise DemoFault("the demo needs moto: pip install 'daypass[demo]'")
     with ExitStack() as stack:
-        stack.enter_context(ending_in_order())
+        go_on = stack.enter_context(ending_in_order())
         stack.enter_context(alone())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daypass-demo-")))
         report("Starting Daypass and an S3 backend on this machine's loopback address …")
         world = World.start(stack, directory)
         try:
-            return _tell(world, report, show)
+            return _tell(world, report, show, go_on)
         except ClientError as refusal:
             # An attempt's refusal is part of the story; this one came while the story was set up.
             raise DemoFault(f"the story cannot be told: {refusal}") from None
 
 
-def _tell(world: World, report: Callable[[str], None], show: Callable[[Row], None]) -> bool:
-    """The story, chapter by chapter."""
+def _tell(world: World, report: Callable[[str], None], show: Callable[[Row], None], go_on: Callable[[], None]) -> bool:
+    """The story, chapter by chapter. go_on: raises where it is not to go on."""
     number, as_told = 0, True
     for chapter in (_set_up, _narrowed, _unnarrowed, _bucket_policy, _not_ours, _taken_back):
         title, attempts = chapter(world)
@@ -112,6 +112,7 @@ def _tell(world: World, report: Callable[[str], None], show: Callable[[Row], Non
         for attempt in attempts:
             number += 1
             row = world.perform(number, attempt)
+            go_on()
             as_told = as_told and row.as_told
             show(row)
     return as_told
