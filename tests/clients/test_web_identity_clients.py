@@ -7,6 +7,8 @@ AWS_WEB_IDENTITY_TOKEN_FILE); IAM User Guide, "Federating AWS identities to exte
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -129,15 +131,18 @@ def test_no_token_is_written_down(server: Daypass, provider: IdentityProvider, r
         assert all(part not in written for part in token.split(".")[1:])
 
 
-def issued_soon(sts: Any, algorithm: str) -> Any:
-    """A token, once the other worker knows as well that they are issued: within a second."""
+def issued_soon(sts: Any, algorithm: str, issuer: str) -> Any:
+    """A token of the issuer, once the other worker knows of it as well: within a second. Until then it may issue for
+    the one before."""
     deadline = time.monotonic() + 2
     while True:
-        try:
-            return sts.get_web_identity_token(Audience=["app"], SigningAlgorithm=algorithm)
-        except sts.exceptions.OutboundWebIdentityFederationDisabledException:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        with contextlib.suppress(sts.exceptions.OutboundWebIdentityFederationDisabledException):
+            issued = sts.get_web_identity_token(Audience=["app"], SigningAlgorithm=algorithm)
+            claims = issued["WebIdentityToken"].split(".")[1]
+            if json.loads(base64.urlsafe_b64decode(claims + "=="))["iss"] == issuer:
+                return issued
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384"])
@@ -151,7 +156,7 @@ def test_our_own_token_is_traded_for_a_role_by_our_own_provider(server: Daypass,
         key = f"{issuer.removeprefix('http://')}:sub"
         arn = f"arn:aws:iam::{server.account_id}:user/issued-{algorithm}"
         role = trusted_role(server, f"ours-{algorithm}", issuer, StringEquals={key: arn})
-        token = issued_soon(server.client("sts", caller), algorithm)
+        token = issued_soon(server.client("sts", caller), algorithm, issuer)
         # The key may be of this moment: the other worker publishes it within that time, and whoever fetched the key set
         # before asks again only after a minute.
         time.sleep(limits.FRESHNESS_SECONDS + 0.2)
