@@ -50,8 +50,9 @@ def test_a_key_of_1024_bytes_is_taken_and_one_of_1025_is_too_long() -> None:
     assert (refused.value.code, refused.value.details["Size"]) == ("KeyTooLongError", "1025")
 
 
+# Those that are served: neither with dot segments nor of slashes alone.
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=200).filter(
-    lambda key: not {".", ".."} & set(key.split("/"))
+    lambda key: not {".", ".."} & set(key.split("/")) and key.strip("/") != ""
 )
 
 
