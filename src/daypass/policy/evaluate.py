@@ -60,7 +60,7 @@ _NOT_SUBJECT_TO_ALL: Final = _WITHOUT_POLICIES | {PrincipalKind.ROOT, PrincipalK
 _ALLOWED_WITHOUT_POLICY: Final = Decision(Outcome.ALLOWED, None, ())
 _IMPLICITLY_DENIED: Final = {kind: Decision(Outcome.IMPLICITLY_DENIED, kind, ()) for kind in PolicyKind}
 
-# Members by names of their own: looking each up in its enumeration took a tenth of a decision.
+# Members by names of their own: looking each up in its enumeration took a third of the instructions of a decision.
 _ALLOWED: Final = Outcome.ALLOWED
 _EXPLICITLY_DENIED: Final = Outcome.EXPLICITLY_DENIED
 _ROOT: Final = PrincipalKind.ROOT
